@@ -1,0 +1,268 @@
+"""The API's house style: one shape for refusals, scoped viewsets, amounts as strings; sign-in and health."""
+
+import logging
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.db import IntegrityError, models
+from django.http import Http404, HttpRequest, JsonResponse
+from django.utils.translation import gettext as _
+from drf_spectacular.openapi import AutoSchema as SpectacularSchema
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import exceptions, parsers, permissions, serializers, status, viewsets
+from rest_framework.decorators import api_view, parser_classes, permission_classes
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.core import health, sign_in
+from apps.core.errors import AdministrationRequired, DomainError, refusal_for
+from apps.core.models import Administration, Membership, User
+from apps.core.money import currency, exact, quantize
+from apps.core.permissions import MAY, Act, may, may_somewhere, roles_of, roles_with
+
+log = logging.getLogger("daybook.api")
+
+
+# Refusals ------------------------------------------------------------------------------------------------------------
+
+_CODES: list[tuple[type[Exception], str]] = [
+    (exceptions.NotAuthenticated, "NOT_AUTHENTICATED"),
+    (exceptions.AuthenticationFailed, "INVALID_TOKEN"),
+    (exceptions.PermissionDenied, "NOT_ALLOWED"),
+    (exceptions.NotFound, "NOT_FOUND"),
+    (exceptions.MethodNotAllowed, "METHOD_NOT_ALLOWED"),
+    (exceptions.NotAcceptable, "NOT_ACCEPTABLE"),
+    (exceptions.UnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE"),
+    (exceptions.Throttled, "RATE_LIMIT_EXCEEDED"),
+]
+
+
+def refuse(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Render any refusal in the one shape; what is none of ours goes on to Django, is logged whole and answers 500."""
+    if isinstance(error, IntegrityError):
+        error = refusal_for(error) or error
+    if isinstance(error, DomainError):
+        return _answer(error.status, error.detail())
+    if isinstance(error, Http404 | ObjectDoesNotExist):
+        error = exceptions.NotFound()
+    if isinstance(error, DjangoPermissionDenied):
+        error = exceptions.PermissionDenied()
+    if isinstance(error, exceptions.ValidationError | exceptions.ParseError):
+        # A body that cannot be taken is 422, a parameter 400.
+        reading = context["request"].method in permissions.SAFE_METHODS
+        code, answered = ("INVALID_PARAMETER", 400) if reading else ("VALIDATION_ERROR", 422)
+        fields = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
+        return _answer(answered, {"code": code, "message": _("Some fields need mending."), "fields": fields})
+    if not isinstance(error, exceptions.APIException):
+        return None
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), "ERROR")
+    answer = _answer(error.status_code, {"code": code, "message": str(error.detail)})
+    if isinstance(error, exceptions.Throttled) and error.wait is not None:
+        answer["Retry-After"] = str(int(error.wait) + 1)
+    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        answer["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def _answer(status_code: int, detail: dict[str, Any]) -> Response:
+    return Response({"detail": detail}, status=status_code)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """An address that is not there, under /api/."""
+    return JsonResponse({"detail": {"code": "NOT_FOUND", "message": _("Not found.")}}, status=404)
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    """A bug, under /api/: logged whole by Django, said without its insides."""
+    return JsonResponse({"detail": {"code": "INTERNAL_ERROR", "message": _("This is our mistake.")}}, status=500)
+
+
+class DetailSerializer(serializers.Serializer[Any]):
+    """What every refusal carries."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    hint = serializers.CharField(required=False)
+
+
+class RefusalSerializer(serializers.Serializer[Any]):
+    """The one shape of every refusal."""
+
+    detail = DetailSerializer()
+
+
+class AutoSchema(SpectacularSchema):
+    """Adds the refusals that every operation may answer, so that clients know their shape."""
+
+    def get_response_serializers(self) -> Any:
+        found = super().get_response_serializers()
+        if not isinstance(found, dict):
+            success = {"POST": 201 if getattr(self.view, "action", "") == "create" else 200, "DELETE": 204}
+            found = {success.get(self.method, 200): found}
+        refusals = [401, 403, 429]
+        refusals += [404] if "{" in self.path else []
+        refusals += [400] if self.method == "GET" else [400, 409, 422]
+        named = {code if isinstance(code, int) else int(code[0]) for code in found}
+        return {**found, **{code: RefusalSerializer for code in refusals if code not in named}}
+
+
+# Shapes --------------------------------------------------------------------------------------------------------------
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "examples": ["65.00"]})
+class AmountField(serializers.DecimalField):
+    """An amount as a string with exactly the digits of its currency, which the row's administration names."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_digits=19, decimal_places=4, **options)
+
+    def get_attribute(self, instance: Any) -> Any:
+        amount = super().get_attribute(instance)
+        return None if amount is None else quantize(Decimal(amount), instance.administration.currency)
+
+    def to_representation(self, value: Any) -> str:
+        return str(value)
+
+
+def amount_text(amount: Decimal, code: str) -> str:
+    """``amount`` as the API writes it: exactly the currency's digits, no thousands separator."""
+    return f"{quantize(amount, code):.{currency(code).digits}f}"
+
+
+# Viewsets ------------------------------------------------------------------------------------------------------------
+
+
+class MayAct(permissions.BasePermission):
+    """Holds the viewset's ``acts`` against the caller's role: in the administration of the row, or in any of theirs."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return may_somewhere(request.user, view.act())
+
+    def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
+        return may(request.user, view.act(), obj.administration_id)
+
+
+class ScopedViewSet(viewsets.GenericViewSet[Any]):
+    """Rows of the caller's administrations only: a foreign row and a missing one answer the same 404."""
+
+    permission_classes = (permissions.IsAuthenticated, MayAct)
+    acts: dict[str, Act]  # action -> what it takes; "*" stands for the others
+
+    def act(self) -> Act:
+        return self.acts.get(self.action or "*", self.acts["*"])
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        rows = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return rows.none()
+        # One row: any membership finds it, so that a wrong role is told 403. Many: only where the role may look.
+        roles = None if self.detail else roles_with(self.act())
+        return rows.visible_to(self.request.user, roles=roles)
+
+    def administration(self, named: Any = None) -> Administration:
+        """The administration that a request without a row is about: the one named, or the caller's only one.
+
+        Raises AdministrationRequired when there are several, Http404 for one that is not the caller's, and
+        PermissionDenied where the caller's role does not allow the action.
+        """
+        roles = roles_of(self.request.user)
+        if named is None:
+            allowed = [pk for pk, role in roles.items() if self.act() in MAY[role]]
+            if len(allowed) > 1:
+                raise AdministrationRequired()
+            named = allowed[0] if allowed else None
+        try:
+            administration = Administration.objects.visible_to(self.request.user).get(pk=named)
+        except Administration.DoesNotExist:
+            raise Http404 from None
+        if not may(self.request.user, self.act(), administration.pk):  # type: ignore[arg-type]
+            raise exceptions.PermissionDenied()
+        return administration
+
+
+class CursorPages(CursorPagination):
+    """A list as pages that stay put while rows are added: ``results`` with ``next`` and ``previous``."""
+
+    page_size = 100
+    page_size_query_param = "limit"
+    max_page_size = 1000
+    ordering = "-id"
+
+
+# Sign-in and health --------------------------------------------------------------------------------------------------
+
+
+class TokenRequestSerializer(serializers.Serializer[Any]):
+    """Sign-in by form, as OAuth 2's password grant writes it: the e-mail address is the username."""
+
+    username = serializers.CharField()
+    password = serializers.CharField(trim_whitespace=False)
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    access_token = serializers.CharField()
+    refresh_token = serializers.CharField()
+    token_type = serializers.CharField()
+    expires_in = serializers.IntegerField(help_text="Seconds until the access token ends.")
+
+
+@extend_schema(tags=["auth"], request={"application/x-www-form-urlencoded": TokenRequestSerializer},
+               responses={200: TokenSerializer}, auth=[])
+@api_view(["POST"])
+@permission_classes([permissions.AllowAny])
+@parser_classes([parsers.FormParser, parsers.MultiPartParser, parsers.JSONParser])
+def token(request: Request) -> Response:
+    """Exchange an e-mail address and a password for tokens."""
+    form = TokenRequestSerializer(data=request.data)
+    form.is_valid(raise_exception=True)
+    tokens = sign_in.tokens_for(email=form.validated_data["username"], password=form.validated_data["password"])
+    return Response(TokenSerializer(tokens).data, headers={"Cache-Control": "no-store"})
+
+
+class MembershipSerializer(serializers.ModelSerializer[Membership]):
+    administration_name = serializers.CharField(source="administration.name")
+
+    class Meta:
+        model = Membership
+        fields = ("administration_id", "administration_name", "role")
+
+
+class MeSerializer(serializers.ModelSerializer[User]):
+    memberships = MembershipSerializer(many=True)
+
+    class Meta:
+        model = User
+        fields = ("id", "email", "full_name", "role", "is_active", "is_email_verified", "created_at", "memberships")
+
+
+@extend_schema(tags=["auth"], responses={200: MeSerializer})
+@api_view(["GET"])
+def me(request: Request) -> Response:
+    """Who is signed in, and in which administrations with which role."""
+    user = User.objects.prefetch_related("memberships__administration").get(pk=request.user.pk)
+    return Response(MeSerializer(user).data)
+
+
+class HealthSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(["ok", "failing"])
+    parts = serializers.DictField(child=serializers.CharField())
+
+
+@extend_schema(tags=["operation"], responses={200: HealthSerializer, 503: HealthSerializer}, auth=[])
+@api_view(["GET"])
+@permission_classes([permissions.AllowAny])
+def health_state(request: Request) -> Response:
+    """Whether the database, its migrations and the broker answer."""
+    parts = health.parts()
+    healthy = set(parts.values()) == {"ok"}
+    return Response(
+        {"status": "ok" if healthy else "failing", "parts": parts},
+        status=status.HTTP_200_OK if healthy else status.HTTP_503_SERVICE_UNAVAILABLE,
+    )
+
+
+__all__ = ["AmountField", "AutoSchema", "CursorPages", "MayAct", "ScopedViewSet", "amount_text", "exact", "refuse"]

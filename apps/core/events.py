@@ -1,0 +1,28 @@
+"""The event log: one row in the transaction of the fact, delivered a moment later."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+from apps.core.models import Delivery, Event, User
+
+
+def record(name: str, subject: models.Model, *, by: User | None = None, **facts: Any) -> Event:
+    """Record that ``name`` happened to ``subject``, with one delivery for each handler that ``EVENT_HANDLERS`` names.
+
+    Call it inside the transaction that makes the fact. ``facts`` must be JSON values, dates, Decimals or UUIDs,
+    and never a person's name.
+    """
+    event = Event.objects.create(
+        name=name,
+        administration_id=getattr(subject, "administration_id", None),
+        subject_type=subject._meta.label,
+        subject_id=subject.pk,
+        by=by,
+        facts=facts,
+    )
+    handlers = settings.EVENT_HANDLERS.get(name, ())
+    if handlers:
+        Delivery.objects.bulk_create(Delivery(event=event, handler=handler) for handler in handlers)
+    return event

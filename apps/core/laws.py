@@ -1,0 +1,201 @@
+"""Laws: rules that the database itself keeps, declared beside the model.
+
+Constraints come first. Where one cannot say the rule, a ``Law`` does: a django-pgtrigger trigger whose function
+lacks the clause by which any session could switch it off, and whose search path is pinned so that no temporary
+table can stand in for a real one. Every law raises ``check_violation`` with its own name as the constraint;
+``errors.refusal_for`` finds the refusal that claims the name.
+"""
+
+from typing import Any
+
+import pgtrigger
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.backends.ddl_references import Statement, Table
+from pgtrigger import compiler
+
+
+class LawSql(compiler.UpsertTriggerSql):
+    """How a law is written into the database: no off switch, a pinned search path, perhaps the owner's rights."""
+
+    def get_defaults(self, pgid: str) -> dict[str, str]:
+        return {**super().get_defaults(pgid), "security": "INVOKER"}
+
+    def __init__(self, *, security: str = "INVOKER", **options: Any) -> None:
+        self.security = security
+        super().__init__(**options)
+        self.kwargs["security"] = security
+
+    def get_template(self) -> str:
+        return (
+            """
+            CREATE OR REPLACE FUNCTION {pgid}() RETURNS TRIGGER
+            LANGUAGE plpgsql SECURITY """
+            + self.security
+            + """ SET search_path = pg_catalog, public, pg_temp AS $$
+                {declare}
+                BEGIN
+                    {func}
+                END;
+            $$;
+            DROP TRIGGER IF EXISTS {pgid} ON {table};
+            CREATE {constraint} TRIGGER {pgid}
+                {when} {operation} ON {table}
+                {timing}
+                {referencing}
+                FOR EACH {level} {condition}
+                EXECUTE FUNCTION {execute};
+            COMMENT ON TRIGGER {pgid} ON {table} IS '{hash}';
+            """
+        )
+
+
+class Law(pgtrigger.Trigger):
+    """A trigger that no setting switches off.
+
+    ``security="DEFINER"`` runs it with its owner's rights, for a law that must lock rows which the application
+    role may only read.
+    """
+
+    def __init__(self, *, security: str = "INVOKER", **options: Any) -> None:
+        self.security = security
+        super().__init__(**options)
+
+    def compile(self, model: type[models.Model]) -> compiler.Trigger:  # type: ignore[override]
+        return compiler.Trigger(
+            name=self.name,
+            sql=LawSql(
+                security=self.security,
+                pgid=self.get_pgid(model),
+                declare=self.render_declare(model),
+                func=self.render_func(model),
+                table=model._meta.db_table,
+                constraint="CONSTRAINT" if self.timing else "",
+                when=self.when,
+                operation=self.operation,
+                timing=f"DEFERRABLE INITIALLY {self.timing}" if self.timing else "",
+                referencing=self.referencing or "",
+                level=self.level,
+                condition=self.render_condition(model),
+                execute=self.render_execute(model),
+            ),
+        )
+
+
+def refuse(law: str, words: str) -> str:
+    """PL/pgSQL that refuses in the name of ``law``."""
+    quoted = words.replace("'", "''")
+    return f"RAISE EXCEPTION '{quoted}' USING ERRCODE = 'check_violation', CONSTRAINT = '{law}';"
+
+
+def append_only(law: str, words: str) -> Law:
+    """Rows are added and never changed or deleted."""
+    return Law(
+        name="append_only",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update | pgtrigger.Delete,
+        func=refuse(law, words),
+    )
+
+
+def no_truncate() -> Law:
+    """A protected table is never emptied, not even by its owner."""
+    return Law(
+        name="no_truncate",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Truncate,
+        level=pgtrigger.Statement,
+        func=refuse("no_truncate", "protected tables are never truncated"),
+    )
+
+
+def numbered(series: str, *, when: str = "TRUE", operation: Any = pgtrigger.Insert) -> Law:
+    """The database numbers documents without gaps: one series per administration, named by the SQL ``series``.
+
+    The counter's row stays locked until commit, so that a number which is rolled back is given again.
+    """
+    return Law(
+        name="numbered",
+        when=pgtrigger.Before,
+        operation=operation,
+        func=f"""
+        IF {when} THEN
+            INSERT INTO core_counter AS counter (administration_id, series, last)
+            VALUES (NEW.administration_id, {series}, 1)
+            ON CONFLICT (administration_id, series) DO UPDATE SET last = counter.last + 1
+            RETURNING counter.last INTO NEW.number;
+        END IF;
+        RETURN NEW;
+        """,
+    )
+
+
+class SameAdministration(models.BaseConstraint):
+    """A foreign key that also carries the administration, so that a row never names a row of other books.
+
+    The table pointed at needs a unique constraint over (administration, id); ``owned`` makes it.
+    """
+
+    def __init__(self, *, field: str, name: str) -> None:
+        self.field = field
+        super().__init__(name=name, violation_error_message="A row can only name rows of its own administration.")
+
+    def constraint_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> str:
+        """Nothing inside CREATE TABLE: the key it points at may come later in the same migration."""
+        assert model is not None and schema_editor is not None
+        quote = schema_editor.quote_name
+        field = model._meta.get_field(self.field)
+        assert field.related_model not in (None, "self")
+        schema_editor.deferred_sql.append(
+            Statement(
+                f"ALTER TABLE %(table)s ADD CONSTRAINT {quote(self.name)}"
+                f" FOREIGN KEY (administration_id, {quote(field.column)})"
+                f" REFERENCES {quote(field.related_model._meta.db_table)} (administration_id, id)",
+                table=Table(model._meta.db_table, quote),
+            )
+        )
+        return ""
+
+    create_sql = constraint_sql  # type: ignore[assignment]
+
+    def remove_sql(
+        self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
+    ) -> Statement | None:
+        assert model is not None and schema_editor is not None
+        return Statement(
+            "ALTER TABLE %(table)s DROP CONSTRAINT %(name)s",
+            table=Table(model._meta.db_table, schema_editor.quote_name),
+            name=schema_editor.quote_name(self.name),
+        )
+
+    def validate(
+        self,
+        model: type[models.Model],
+        instance: models.Model,
+        exclude: Any = None,
+        using: str = "default",
+    ) -> None:
+        if exclude and (self.field in exclude or "administration" in exclude):
+            return
+        named = getattr(instance, self.field)
+        if named is not None and named.administration_id != instance.administration_id:  # type: ignore[attr-defined]
+            raise ValidationError(self.get_violation_error_message())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SameAdministration) and (self.name, self.field) == (other.name, other.field)
+
+    def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
+        path, args, kwargs = super().deconstruct()
+        kwargs.pop("violation_error_message", None)
+        return path, args, {**kwargs, "field": self.field}
+
+
+def same_administration(model: str, *fields: str) -> list[models.BaseConstraint]:
+    """Constraints by which each of ``fields`` of ``model`` stays inside the administration."""
+    return [SameAdministration(field=field, name=f"{model}_{field}_same_administration") for field in fields]
+
+
+def owned(model: str) -> models.UniqueConstraint:
+    """The unique key that rows of other tables point at together with the administration."""
+    return models.UniqueConstraint(fields=["administration", "id"], name=f"{model}_owned")

@@ -1,0 +1,322 @@
+"""People, administrations, the event log and what stands beside it."""
+
+from typing import Any, Self
+from zoneinfo import available_timezones
+
+import pgtrigger
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from uuid_utils.compat import uuid7
+
+from apps.core import laws
+from apps.core.money import CURRENCIES
+
+
+class Row(models.Model):
+    """A row with a UUIDv7 for its key, made in Python so that PostgreSQL 15 and later serve."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class ScopedQuerySet(models.QuerySet[Any, Any]):
+    """The one way to reach rows: by the administrations that a person is a member of."""
+
+    administration_path = "administration"
+
+    def visible_to(self, user: "User", roles: Any = None) -> Self:
+        """Rows of the administrations in which ``user`` is a member (with one of ``roles``, when given)."""
+        memberships = Membership.objects.filter(user=user.pk)
+        if roles is not None:
+            memberships = memberships.filter(role__in=roles)
+        return self.filter(**{f"{self.administration_path}__in": memberships.values("administration")})
+
+
+class Owned(Row):
+    """A row that belongs to one administration."""
+
+    administration = models.ForeignKey("core.Administration", on_delete=models.PROTECT, related_name="+")
+
+    objects: Any = ScopedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class AdministrationQuerySet(ScopedQuerySet):
+    administration_path = "pk"
+
+
+def check_time_zone(name: str) -> None:
+    """Raises ValidationError for a name that is not in the IANA time zone database."""
+    if name not in available_timezones():
+        raise ValidationError(_("%(name)s is not an IANA time zone such as Europe/Amsterdam."), params={"name": name})
+
+
+def check_currency(code: str) -> None:
+    """Raises ValidationError for a code that is not an active ISO 4217 currency."""
+    if code not in CURRENCIES:
+        raise ValidationError(_("%(code)s is not an ISO 4217 currency such as EUR."), params={"code": code})
+
+
+class Administration(Row):
+    """One set of books: a clinic or a company. It owns every row."""
+
+    name = models.CharField(_("name"), max_length=200)
+    country = models.CharField(_("country"), max_length=2, help_text=_("ISO 3166-1: NL, NO, NG"))
+    currency = models.CharField(_("currency"), max_length=3, default="EUR", validators=[check_currency])
+    time_zone = models.CharField(_("time zone"), max_length=64, default="Europe/Amsterdam", validators=[check_time_zone])
+    organization_number = models.CharField(_("KVK or organisation number"), max_length=32, blank=True)
+    vat_number = models.CharField(_("VAT number"), max_length=32, blank=True)
+    single_sign_off = models.BooleanField(
+        _("single sign-off"), default=False, help_text=_("A one-person practice: whoever prepares may also sign.")
+    )
+    closing_time = models.TimeField(
+        _("closing time"),
+        default="23:00",
+        help_text=_("Local time at which the day is closed by itself; before noon it closes the day before."),
+    )
+    source = models.CharField(max_length=200, blank=True, editable=False, help_text="Where an import found it.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AdministrationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = _("administration")
+        verbose_name_plural = _("administrations")
+        constraints = (
+            models.UniqueConstraint(fields=["source"], condition=~models.Q(source=""), name="administration_source"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    """Users are known by their e-mail address, in lower case."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=email.lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """An operator: sees users, administrations and the state of the site; no money without a membership."""
+        return self.create_user(
+            email, password, **{"is_superuser": True, "is_email_verified": True, "role": User.Role.ADMIN, **fields}
+        )
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").lower())
+
+
+class User(Row, AbstractBaseUser, PermissionsMixin):
+    """A person who signs in. What they may do stands in their memberships."""
+
+    class Role(models.TextChoices):
+        """The kind that a person registered as or was invited as."""
+
+        ZZP = "zzp", _("Practice owner")
+        ACCOUNTANT = "accountant", _("Accountant")
+        STAFF = "staff", _("Clinic staff")
+        ADMIN = "admin", _("Operator")
+
+    email = models.EmailField(_("e-mail address"), unique=True)
+    full_name = models.CharField(_("full name"), max_length=200)
+    role = models.CharField(_("kind"), max_length=12, choices=Role.choices, default=Role.STAFF)
+    is_active = models.BooleanField(_("active"), default=True)
+    is_email_verified = models.BooleanField(_("e-mail verified"), default=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ("full_name",)
+
+    class Meta:
+        ordering = ("email",)
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        constraints = (models.UniqueConstraint(Lower("email"), name="user_email"),)
+
+    def __str__(self) -> str:
+        return self.full_name or self.email
+
+    @property
+    def is_staff(self) -> bool:
+        """Everybody works in the admin; what they find there is what their memberships give."""
+        return self.is_active
+
+
+class Membership(Owned):
+    """One person in one administration, with one role."""
+
+    class Role(models.TextChoices):
+        RECEPTIONIST = "receptionist", _("Receptionist")
+        CASHIER = "cashier", _("Cashier")
+        MANAGER = "manager", _("Manager")
+        OWNER = "owner", _("Owner")
+        ACCOUNTANT = "accountant", _("Accountant")
+        ADMIN = "admin", _("Administrator")
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("person"))
+    administration = models.ForeignKey(
+        Administration, on_delete=models.PROTECT, related_name="memberships", verbose_name=_("administration")
+    )
+    role = models.CharField(_("role"), max_length=12, choices=Role.choices)
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = (models.UniqueConstraint(fields=["user", "administration"], name="one_role_per_membership"),)
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.get_role_display()}"
+
+
+class Event(Row):
+    """Something that happened: the audit trail and the outbox. Written with the fact itself, never changed."""
+
+    name = models.CharField(max_length=80)
+    administration = models.ForeignKey(Administration, on_delete=models.PROTECT, null=True, related_name="+")
+    subject_type = models.CharField(max_length=80)
+    subject_id = models.UUIDField()
+    by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    facts = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
+    at = models.DateTimeField(default=timezone.now)
+
+    objects: Any = ScopedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        indexes = (
+            models.Index(fields=["subject_id", "id"], name="event_subject"),
+            models.Index(fields=["administration", "-id"], name="event_administration"),
+        )
+        triggers = (
+            laws.append_only("event_append_only", "events never change"),
+            laws.no_truncate(),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Delivery(models.Model):
+    """One event on its way to one handler. Claimed with SKIP LOCKED, so many dispatchers may run."""
+
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
+    handler = models.CharField(max_length=200)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(default=timezone.now)
+    delivered_at = models.DateTimeField(null=True)
+    gave_up_at = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        constraints = (models.UniqueConstraint(fields=["event", "handler"], name="one_delivery_per_handler"),)
+        indexes = (
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=models.Q(delivered_at=None, gave_up_at=None),
+                name="delivery_due",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.event} → {self.handler}"
+
+
+class Counter(models.Model):
+    """The last number given in a gap-free series, such as the bills of one administration.
+
+    The row stays locked until the transaction that took the number ends, so a number that was rolled back is
+    given again. ``series`` says what is counted: "bill", "day_close", "entry:<journal>:2026".
+    """
+
+    administration = models.ForeignKey(Administration, on_delete=models.PROTECT, related_name="+")
+    series = models.CharField(max_length=80)
+    last = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["administration", "series"], name="one_counter_per_series"),
+        )
+        triggers = (
+            laws.Law(
+                name="counts_documents",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+                func=f"""
+                IF TG_OP = 'DELETE' OR pg_trigger_depth() < 2 THEN
+                    {laws.refuse("counter_counts_documents", "a counter moves only with the document it numbers")}
+                END IF;
+                RETURN NEW;
+                """,
+            ),
+            laws.no_truncate(),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.series}: {self.last}"
+
+
+class Job(Row):
+    """Long work for a person: what it is, how far it is, what was refused. A Celery task carries its id."""
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", _("Waiting")
+        RUNNING = "RUNNING", _("Running")
+        DONE = "DONE", _("Done")
+        FAILED = "FAILED", _("Failed")
+
+    kind = models.CharField(max_length=40)
+    title = models.CharField(max_length=200)
+    by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    arguments = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    refusals = models.JSONField(default=list, encoder=DjangoJSONEncoder)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class IdempotentRequest(Row):
+    """A request that named an Idempotency-Key: what was asked, and the answer it got, byte for byte."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=200)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, address and body.")
+    status = models.PositiveSmallIntegerField(null=True)
+    answer = models.BinaryField(null=True)
+    asked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["user", "key"], name="one_request_per_idempotency_key"),)
+
+    def __str__(self) -> str:
+        return self.key
+

@@ -1,0 +1,41 @@
+"""Settle open items of one document with each other."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from uuid import UUID
+
+from apps.core.models import Administration
+from apps.ledger.models import Allocation, OpenItem
+
+
+def settle_documents(administration: Administration, documents: Iterable[UUID | None]) -> list[Allocation]:
+    """Allocate the open debits and credits that name the same document, account and party, oldest first.
+
+    What finds no counterpart stays open: a bill that is still owed, or a credit of whoever paid too much.
+    """
+    groups: dict[tuple[UUID, UUID, UUID | None], list[OpenItem]] = defaultdict(list)
+    items = OpenItem.objects.filter(administration=administration, document_id__in={*documents} - {None})
+    for item in items.as_of().order_by("date", "id"):
+        groups[item.account_id, item.party_id, item.document_id].append(item)
+    allocations = [allocation for group in groups.values() for allocation in _pair(group)]
+    Allocation.objects.bulk_create(allocations)
+    return allocations
+
+
+def _pair(items: list[OpenItem]) -> Iterable[Allocation]:
+    debits = [item for item in items if item.open > 0]  # type: ignore[attr-defined]
+    credits = [item for item in items if item.open < 0]  # type: ignore[attr-defined]
+    while debits and credits:
+        debit, credit = debits[0], credits[0]
+        amount = min(debit.open, -credit.open)  # type: ignore[attr-defined]
+        yield Allocation(
+            administration_id=debit.administration_id,
+            debit=debit,
+            credit=credit,
+            amount=amount,
+            date=max(debit.date, credit.date),
+        )
+        debit.open -= amount  # type: ignore[attr-defined]
+        credit.open += amount  # type: ignore[attr-defined]
+        debits = debits if debit.open else debits[1:]  # type: ignore[attr-defined]
+        credits = credits if credit.open else credits[1:]  # type: ignore[attr-defined]

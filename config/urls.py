@@ -1,0 +1,35 @@
+"""Every address. Routes end with a slash; ``complete_path`` lets both spellings in."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.defaults import page_not_found, server_error
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from apps.core import api as core_api
+
+api_v1 = [
+    path("auth/token/", core_api.token, name="token"),
+    path("auth/me/", core_api.me, name="me"),
+    path("billing/", include("apps.billing.urls")),
+]
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("health/", core_api.health_state, name="health"),
+    path("api/v1/", include(api_v1)),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="swagger"),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/", admin.site.urls),
+]
+
+
+def handler404(request, exception):  # type: ignore[no-untyped-def]
+    answer = core_api.not_found if request.path.startswith("/api/") else page_not_found
+    return answer(request, exception)
+
+
+def handler500(request):  # type: ignore[no-untyped-def]
+    answer = core_api.server_error if request.path.startswith("/api/") else server_error
+    return answer(request)
