@@ -1,2 +1,102 @@
-def navigation(request): return []
-def dashboard(request, context): return context
+"""The sidebar: by workflow, in the order of a day, and only what the person's role may open."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.permissions import Act, may_somewhere
+
+# title -> (title, icon, where): a model ("billing.Visit") or a page of ours (its name, and the act it takes).
+GROUPS: list[tuple[Any, list[tuple[Any, str, Any]]]] = [
+    (_("Today"), [(_("Home"), "home", ("admin:index", None))]),
+    (
+        _("Clinic"),
+        [
+            (_("Visits"), "clinical_notes", "billing.Visit"),
+            (_("Bills"), "receipt_long", "billing.Bill"),
+            (_("Payments"), "payments", "billing.Payment"),
+            (_("Patients"), "group", "billing.Patient"),
+        ],
+    ),
+    (
+        _("Day closes"),
+        [
+            (_("Day closes"), "event_available", "billing.EndOfDayReconciliation"),
+            (_("Clinic days"), "calendar_today", "billing.ClinicDay"),
+            (_("Nightly closes"), "bedtime", "billing.NightlyClose"),
+        ],
+    ),
+    (
+        _("Ledger"),
+        [
+            (_("Journal entries"), "menu_book", "ledger.JournalEntry"),
+            (_("Trial balance"), "balance", ("admin:ledger_trial_balance", Act.READ_LEDGER)),
+            (_("Accounts"), "account_tree", "ledger.Account"),
+            (_("Periods"), "date_range", "ledger.Period"),
+            (_("Open items"), "pending_actions", "ledger.OpenItem"),
+        ],
+    ),
+    (
+        _("Set-up"),
+        [
+            (_("Services"), "medical_services", "billing.Service"),
+            (_("Service groups"), "category", "billing.ServiceGroup"),
+            (_("Prices"), "sell", "billing.ServicePrice"),
+            (_("Payers"), "health_and_safety", "billing.Payer"),
+            (_("VAT codes"), "percent", "ledger.VatCode"),
+            (_("Journals"), "library_books", "ledger.Journal"),
+            (_("Administrations"), "domain", "core.Administration"),
+            (_("People"), "person", "core.User"),
+            (_("Memberships"), "badge", "core.Membership"),
+        ],
+    ),
+    (
+        _("Operation"),
+        [
+            (_("Events"), "history", "core.Event"),
+            (_("Jobs"), "sync", "core.Job"),
+            (_("Deliveries"), "outgoing_mail", "core.Delivery"),
+        ],
+    ),
+]
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The groups that hold at least one page which the person may open."""
+    groups = []
+    for title, entries in GROUPS:
+        items = []
+        for name, icon, where in entries:
+            link = _link(request, where)
+            if link:
+                items.append({"title": name, "icon": icon, "link": link, "active": _is_open(request, link)})
+        if items:
+            groups.append({"title": title, "items": items})
+    return groups
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What the home page shows; billing's page fills it."""
+    return context
+
+
+def _link(request: HttpRequest, where: Any) -> str | None:
+    """The address of a page that exists and that the person may open."""
+    if isinstance(where, str):
+        app, model = where.lower().split(".")
+        page = next((page for kind, page in admin.site._registry.items() if kind._meta.label == where), None)
+        name, allowed = f"admin:{app}_{model}_changelist", page is not None and page.has_view_permission(request)
+    else:
+        name, act = where
+        allowed = act is None or may_somewhere(request.user, act)
+    try:
+        return reverse(name) if allowed else None
+    except NoReverseMatch:
+        return None
+
+
+def _is_open(request: HttpRequest, link: str) -> bool:
+    return request.path == link or (link != reverse("admin:index") and request.path.startswith(link))

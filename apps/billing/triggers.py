@@ -88,6 +88,20 @@ refund_within_payment = Law(
     """,
 )
 
+reference_repeated = Law(
+    name="reference_repeated",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert,
+    func="""
+    NEW.repeats_reference := NEW.reference <> '' AND NEW.kind = 'PAYMENT' AND EXISTS (
+        SELECT FROM billing_payment
+        WHERE administration_id = NEW.administration_id AND method = NEW.method AND reference = NEW.reference
+          AND reference <> '' AND kind = 'PAYMENT'
+    );
+    RETURN NEW;
+    """,
+)
+
 # What a bill owes moves by: its total and its credit notes, what was paid, and what a payer took over.
 MOVEMENTS_OF_A_BILL = """
     SELECT 'PATIENT' AS debtor, day.date, bill.gross AS amount
@@ -136,14 +150,24 @@ def _outstanding(touched: str) -> Law:
 bill_outstanding = _outstanding("SELECT coalesce(credits_id, id) FROM added")
 payment_outstanding = _outstanding("SELECT bill_id FROM added")
 
+close_dated = Law(
+    name="dated",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert,
+    func="""
+    SELECT date INTO NEW.reconciliation_date FROM billing_clinicday WHERE id = NEW.clinic_day_id;
+    RETURN NEW;
+    """,
+)
+
 close_append_only = Law(
     name="append_only",
     when=pgtrigger.Before,
     operation=pgtrigger.Update | pgtrigger.Delete,
     func=f"""
     IF TG_OP = 'DELETE' OR OLD.status = 'FINALIZED'
-       OR (NEW.clinic_day_id, NEW.administration_id, NEW.number, NEW.revision)
-          IS DISTINCT FROM (OLD.clinic_day_id, OLD.administration_id, OLD.number, OLD.revision) THEN
+       OR (NEW.clinic_day_id, NEW.reconciliation_date, NEW.administration_id, NEW.number, NEW.revision)
+          IS DISTINCT FROM (OLD.clinic_day_id, OLD.reconciliation_date, OLD.administration_id, OLD.number, OLD.revision) THEN
         {refuse("close_append_only", "a finalized day close never changes, and none is deleted")}
     END IF;
     RETURN NEW;

@@ -1,5 +1,10 @@
 """Addresses of billing below /api/v1/billing/."""
 
-from django.urls import URLPattern
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern] = []
+from apps.billing.api import DayCloseViewSet
+
+router = SimpleRouter()
+router.register("reconciliation", DayCloseViewSet, basename="reconciliation")
+
+urlpatterns = router.urls

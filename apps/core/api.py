@@ -10,7 +10,7 @@ from django.db import IntegrityError, models
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.openapi import AutoSchema as SpectacularSchema
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import Direction, OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import exceptions, parsers, permissions, serializers, status, viewsets
 from rest_framework.decorators import api_view, parser_classes, permission_classes
 from rest_framework.pagination import CursorPagination
@@ -19,8 +19,9 @@ from rest_framework.response import Response
 
 from apps.core import health, sign_in
 from apps.core.errors import AdministrationRequired, DomainError, refusal_for
+from apps.core.idempotency import HEADER, Idempotent
 from apps.core.models import Administration, Membership, User
-from apps.core.money import currency, exact, quantize
+from apps.core.money import quantize
 from apps.core.permissions import MAY, Act, may, may_somewhere, roles_of, roles_with
 
 log = logging.getLogger("daybook.api")
@@ -96,24 +97,27 @@ class RefusalSerializer(serializers.Serializer[Any]):
 
 
 class AutoSchema(SpectacularSchema):
-    """Adds the refusals that every operation may answer, so that clients know their shape."""
+    """Adds the refusals that every operation may answer, so that clients know their shape, and the header of writes."""
 
-    def get_response_serializers(self) -> Any:
-        found = super().get_response_serializers()
-        if not isinstance(found, dict):
-            success = {"POST": 201 if getattr(self.view, "action", "") == "create" else 200, "DELETE": 204}
-            found = {success.get(self.method, 200): found}
-        refusals = [401, 403, 429]
-        refusals += [404] if "{" in self.path else []
+    def get_override_parameters(self) -> list[Any]:
+        if self.method in permissions.SAFE_METHODS or not isinstance(self.view, Idempotent):
+            return []
+        words = "The same key and body give the first answer again."
+        return [OpenApiParameter(HEADER, str, OpenApiParameter.HEADER, description=words)]
+
+    def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        refusals = [401, 403, 404, 429]
         refusals += [400] if self.method == "GET" else [400, 409, 422]
-        named = {code if isinstance(code, int) else int(code[0]) for code in found}
-        return {**found, **{code: RefusalSerializer for code in refusals if code not in named}}
+        for code in map(str, refusals):
+            bodies.setdefault(code, self._get_response_for_code(RefusalSerializer, code))
+        return dict(sorted(bodies.items()))
 
 
 # Shapes --------------------------------------------------------------------------------------------------------------
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "examples": ["65.00"]})
+@extend_schema_field({"type": "string", "format": "decimal", "example": "65.00"})
 class AmountField(serializers.DecimalField):
     """An amount as a string with exactly the digits of its currency, which the row's administration names."""
 
@@ -128,11 +132,6 @@ class AmountField(serializers.DecimalField):
         return str(value)
 
 
-def amount_text(amount: Decimal, code: str) -> str:
-    """``amount`` as the API writes it: exactly the currency's digits, no thousands separator."""
-    return f"{quantize(amount, code):.{currency(code).digits}f}"
-
-
 # Viewsets ------------------------------------------------------------------------------------------------------------
 
 
@@ -140,13 +139,14 @@ class MayAct(permissions.BasePermission):
     """Holds the viewset's ``acts`` against the caller's role: in the administration of the row, or in any of theirs."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return may_somewhere(request.user, view.act())
+        # About one row the row decides, so that a foreign one answers 404 whatever the caller's role.
+        return bool(view.detail) or may_somewhere(request.user, view.act())
 
     def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
         return may(request.user, view.act(), obj.administration_id)
 
 
-class ScopedViewSet(viewsets.GenericViewSet[Any]):
+class ScopedViewSet(Idempotent, viewsets.GenericViewSet[Any]):
     """Rows of the caller's administrations only: a foreign row and a missing one answer the same 404."""
 
     permission_classes = (permissions.IsAuthenticated, MayAct)
@@ -264,5 +264,3 @@ def health_state(request: Request) -> Response:
         status=status.HTTP_200_OK if healthy else status.HTTP_503_SERVICE_UNAVAILABLE,
     )
 
-
-__all__ = ["AmountField", "AutoSchema", "CursorPages", "MayAct", "ScopedViewSet", "amount_text", "exact", "refuse"]

@@ -51,7 +51,8 @@ class _Facts(dict[str, Any]):
 def refusal_for(error: BaseException) -> DomainError | None:
     """The refusal that claims the database law which ``error`` reports, if any does."""
     diagnosis = getattr(error.__cause__, "diag", None)
-    refused = DomainError.by_constraint.get(getattr(diagnosis, "constraint_name", None) or "")
+    law = getattr(diagnosis, "constraint_name", None) or ""
+    refused = ForeignRow if law.endswith("_same_administration") else DomainError.by_constraint.get(law)
     return refused() if refused else None
 
 
@@ -115,6 +116,19 @@ class AppendOnly(Conflict):
 class ForeignRow(Invalid):
     code = "FOREIGN_ROW"
     message = _("A row can only name rows of its own administration.")
+
+
+class OwnRole(Forbidden):
+    code = "OWN_ROLE"
+    message = _("Nobody gives, changes or ends a role of their own.")
+    hint = _("Ask another owner or administrator.")
+
+
+class AlreadyMember(Conflict):
+    code = "ALREADY_MEMBER"
+    message = _("{person} has a role here already.")
+    hint = _("Change that role instead.")
+    constraint = "one_role_per_membership"
 
 
 class InvalidCredentials(DomainError):

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from apps.core.models import Delivery, Event, User
+from apps.core.models import Administration, Delivery, Event, User
 
 
 def record(name: str, subject: models.Model, *, by: User | None = None, **facts: Any) -> Event:
@@ -14,9 +14,10 @@ def record(name: str, subject: models.Model, *, by: User | None = None, **facts:
     Call it inside the transaction that makes the fact. ``facts`` must be JSON values, dates, Decimals or UUIDs,
     and never a person's name.
     """
+    of_itself = subject.pk if isinstance(subject, Administration) else None
     event = Event.objects.create(
         name=name,
-        administration_id=getattr(subject, "administration_id", None),
+        administration_id=getattr(subject, "administration_id", of_itself),
         subject_type=subject._meta.label,
         subject_id=subject.pk,
         by=by,

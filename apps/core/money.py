@@ -67,6 +67,11 @@ def exact(amount: Decimal, code: str) -> Decimal:
     return rounded
 
 
+def text(amount: Decimal, code: str) -> str:
+    """``amount`` as the API writes it: exactly the currency's digits, no thousands separator."""
+    return str(quantize(Decimal(amount), code))
+
+
 def split(total: Decimal, parts: int, code: str) -> list[Decimal]:
     """Share ``total`` out to the currency's last digit; the first shares carry the odd units."""
     unit = currency(code).unit

@@ -1,7 +1,8 @@
-"""Tasks of core: the dispatcher."""
+"""Tasks of core: the dispatcher, and what may be forgotten."""
 
 from celery import shared_task
 
+from apps.core import idempotency
 from apps.core.services import delivery
 
 
@@ -9,3 +10,9 @@ from apps.core.services import delivery
 def deliver_events() -> None:
     """Deliver the events that are due."""
     delivery.deliver_due()
+
+
+@shared_task
+def forget_answers() -> None:
+    """Forget the answers of Idempotency-Keys that nobody sends again."""
+    idempotency.forget()

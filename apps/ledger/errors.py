@@ -1,8 +1,21 @@
 """Refusals of the ledger."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.errors import Conflict, Invalid
+from apps.core.errors import Conflict, Invalid, refusal_for
+
+
+@contextmanager
+def named_refusals() -> Iterator[None]:
+    """A law that the database found broken leaves as the refusal that claims it; any other error as it is."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise refusal_for(error) or error from error
 
 
 class JournalUnbalanced(Invalid):
@@ -33,19 +46,36 @@ class PeriodMissing(Conflict):
 class PeriodLocked(Conflict):
     code = "PERIOD_LOCKED"
     message = _("A locked period never changes, and a period keeps its days.")
-    constraint = ("period_locked", "period_kept")
+    constraint = ("period_locked", "period_kept", "period_born_open")
 
 
 class PeriodsOverlap(Conflict):
     code = "PERIODS_OVERLAP"
-    message = _("Periods of one type do not overlap.")
-    constraint = "periods_do_not_overlap"
+    message = _("Periods of one type do not overlap, and a larger period consists of whole smaller ones.")
+    constraint = ("periods_do_not_overlap", "periods_nest", "year_end_is_one_day")
 
 
 class EntryPosted(Conflict):
     code = "ENTRY_POSTED"
     message = _("A posted entry never changes; reverse it and post the right one.")
     constraint = ("entry_append_only", "line_append_only")
+
+
+class EntryNotPosted(Conflict):
+    code = "ENTRY_NOT_POSTED"
+    message = _("Only a posted entry is reversed; a draft is deleted.")
+
+
+class ReversalDiffers(Invalid):
+    code = "REVERSAL_DIFFERS"
+    message = _("A reversal is the opposite of the posted entry it reverses.")
+    constraint = "reversal_mirrors"
+
+
+class YearEndWithVat(Invalid):
+    code = "YEAR_END_WITH_VAT"
+    message = _("Year-end adjustments carry no VAT.")
+    constraint = "year_end_without_vat"
 
 
 class EntryAlreadyReversed(Conflict):
@@ -68,8 +98,8 @@ class ControlLineDiffersFromItems(Invalid):
 
 class OpenItemKept(Conflict):
     code = "OPEN_ITEM_KEPT"
-    message = _("Open items and allocations never change.")
-    constraint = ("open_item_append_only", "allocation_append_only")
+    message = _("Open items and allocations never change, and a line opens one item.")
+    constraint = ("open_item_append_only", "allocation_append_only", "one_item_per_line")
 
 
 class AllocationBeyondOpen(Conflict):

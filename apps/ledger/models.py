@@ -166,6 +166,9 @@ class Period(Owned):
         constraints = (
             laws.owned("period"),
             models.CheckConstraint(condition=Q(first_day__lte=F("last_day")), name="period_days"),
+            models.CheckConstraint(
+                condition=~Q(type="YEAR_END") | Q(first_day=F("last_day")), name="year_end_is_one_day"
+            ),
             ExclusionConstraint(
                 name="periods_do_not_overlap",
                 expressions=[
@@ -175,7 +178,7 @@ class Period(Owned):
                 ],
             ),
         )
-        triggers = (triggers.period_kept, laws.no_truncate())
+        triggers = (triggers.period_fits, triggers.period_kept, laws.no_truncate())
 
     def __str__(self) -> str:
         return self.name
@@ -246,8 +249,13 @@ class JournalEntry(Owned):
         verbose_name_plural = _("journal entries")
         constraints = (
             laws.owned("entry"),
-            *laws.same_administration("entry", "journal", "period"),
+            *laws.same_administration("entry", "journal", "period", "reverses"),
             models.UniqueConstraint(fields=["journal", "year", "number"], name="entry_number"),
+            models.CheckConstraint(
+                condition=Q(status="POSTED", number__isnull=False, year__isnull=False)
+                | Q(status="DRAFT", number=None, year=None),
+                name="entry_numbered_when_posted",
+            ),
             models.UniqueConstraint(
                 fields=["administration", "source_type", "source_id"],
                 condition=~Q(source_type=""),
@@ -279,6 +287,14 @@ class JournalLineQuerySet(ScopedQuerySet):
     def up_to(self, day: date) -> Self:
         """Lines of entries dated on or before ``day``."""
         return self.filter(entry__date__lte=day)
+
+    def since(self, day: date) -> Self:
+        """Lines of entries dated on or after ``day``."""
+        return self.filter(entry__date__gte=day)
+
+    def before(self, day: date) -> Self:
+        """Lines of entries dated before ``day``."""
+        return self.filter(entry__date__lt=day)
 
     def balance(self) -> Any:
         """Debits less credits of these lines, in the book currency."""
@@ -362,10 +378,11 @@ class OpenItem(Owned):
         constraints = (
             laws.owned("open_item"),
             *laws.same_administration("open_item", "line", "account", "party"),
+            models.UniqueConstraint(fields=["line"], name="one_item_per_line"),
             models.CheckConstraint(condition=~Q(amount=0), name="open_item_amount"),
         )
         indexes = (
-            models.Index(fields=["administration", "document_type", "document_id"], name="open_item_document"),
+            models.Index(fields=["administration", "document_id"], name="open_item_document"),
             models.Index(fields=["account", "party", "date"], name="open_item_party"),
         )
         triggers = (triggers.open_item_append_only, triggers.open_item_equals_line, laws.no_truncate())

@@ -64,7 +64,7 @@ class Bill(Owned):
             ),
         )
         indexes = (
-            models.Index(fields=["clinic_day"], include=["net", "vat", "gross"], name="bill_day"),
+            models.Index(fields=["clinic_day"], include=["kind", "net", "vat", "gross", "number"], name="bill_day"),
             models.Index(fields=["credits"], condition=Q(credits__isnull=False), name="bill_credits"),
         )
         triggers = (
@@ -163,6 +163,9 @@ class Payment(Owned):
     reference = models.CharField(
         _("reference"), max_length=100, blank=True, help_text=_("Terminal, transfer or authorisation reference.")
     )
+    repeats_reference = models.BooleanField(
+        _("repeats a reference"), default=False, editable=False, help_text=_("Seen at birth, so no close searches.")
+    )
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     taken_by = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("taken by")
@@ -201,7 +204,8 @@ class Payment(Owned):
             ),
         )
         indexes = (
-            models.Index(fields=["clinic_day", "method"], include=["kind", "amount", "bill"], name="payment_day"),
+            models.Index(fields=["clinic_day", "method"], include=["kind", "amount", "number"], name="payment_day"),
+            models.Index(fields=["clinic_day"], condition=Q(repeats_reference=True), name="payment_repeats"),
             models.Index(
                 fields=["administration", "method", "reference"], condition=~Q(reference=""), name="payment_reference"
             ),
@@ -211,6 +215,7 @@ class Payment(Owned):
             triggers.day_open,
             laws.numbered("'payment'"),
             triggers.refund_within_payment,
+            triggers.reference_repeated,
             triggers.payment_outstanding,
             laws.no_truncate(),
         )
@@ -220,6 +225,10 @@ class Payment(Owned):
 
 
 class OutstandingQuerySet(ScopedQuerySet):
+    def now(self) -> Self:
+        """What stands open after everything that is known."""
+        return self.filter(during__upper_inf=True)
+
     def as_of(self, day: date) -> Self:
         """What stood open at the end of ``day``."""
         return self.filter(during__contains=day)

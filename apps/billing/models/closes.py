@@ -38,6 +38,7 @@ class EndOfDayReconciliation(Owned):
         CANCELLED = "CANCELLED", _("Cancelled")
 
     clinic_day = models.ForeignKey(ClinicDay, on_delete=models.PROTECT, related_name="closes", verbose_name=_("day"))
+    reconciliation_date = models.DateField(_("date"), editable=False, help_text=_("The date of its clinic day."))
     number = models.PositiveIntegerField(_("number"), null=True, editable=False)
     revision = models.PositiveSmallIntegerField(_("revision"), default=1, editable=False)
     status = models.CharField(_("status"), max_length=9, choices=Status.choices, default=Status.DRAFT)
@@ -80,7 +81,7 @@ class EndOfDayReconciliation(Owned):
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
     class Meta:
-        ordering = ("-clinic_day__date", "-revision")
+        ordering = ("-reconciliation_date", "-revision")
         verbose_name = _("day close")
         verbose_name_plural = _("day closes")
         constraints = (
@@ -105,7 +106,19 @@ class EndOfDayReconciliation(Owned):
                 name="settled_is_the_sum_of_methods",
             ),
         )
-        triggers = (triggers.close_append_only, laws.numbered("'day_close'", when="NEW.revision = 1"), laws.no_truncate())
+        indexes = (models.Index(fields=["administration", "-reconciliation_date"], name="day_close_date"),)
+        triggers = (
+            triggers.close_append_only,
+            triggers.close_dated,
+            laws.numbered("'day_close'", when="NEW.revision = 1"),
+            laws.no_truncate(),
+        )
+
+    def finalize(self, user: User, notes: str = "") -> "EndOfDayReconciliation":
+        """Finalize this day close as ``user``: the source document's spelling of ``closing.finalize_day``."""
+        from apps.billing.services.closing import finalize_day
+
+        return finalize_day(self, by=user, note=notes)
 
     def __str__(self) -> str:
         return f"Z-{self.number or 0:06d}" + (f" r{self.revision}" if self.revision > 1 else "")

@@ -19,6 +19,13 @@ def deliver_due(limit: int = 500) -> int:
     return tried
 
 
+def retry(delivery: Delivery) -> None:
+    """Let a delivery that gave up be tried again, from now on, as if it were new."""
+    Delivery.objects.filter(pk=delivery.pk, delivered_at=None).update(
+        attempts=0, gave_up_at=None, next_attempt_at=timezone.now()
+    )
+
+
 @transaction.atomic
 def _deliver_one() -> bool:
     """Claim one delivery, run its handler and mark it in one transaction: a database effect happens exactly once."""

@@ -4,10 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.db import transaction
+
 from apps.core.models import Administration
+from apps.ledger.errors import named_refusals
 from apps.ledger.models import Allocation, OpenItem
 
 
+@named_refusals()
+@transaction.atomic
 def settle_documents(administration: Administration, documents: Iterable[UUID | None]) -> list[Allocation]:
     """Allocate the open debits and credits that name the same document, account and party, oldest first.
 
@@ -15,6 +20,8 @@ def settle_documents(administration: Administration, documents: Iterable[UUID | 
     """
     groups: dict[tuple[UUID, UUID, UUID | None], list[OpenItem]] = defaultdict(list)
     items = OpenItem.objects.filter(administration=administration, document_id__in={*documents} - {None})
+    # Locked first and read afterwards: what another settlement left open is what we see.
+    list(items.order_by("id").select_for_update().values_list("pk"))
     for item in items.as_of().order_by("date", "id"):
         groups[item.account_id, item.party_id, item.document_id].append(item)
     allocations = [allocation for group in groups.values() for allocation in _pair(group)]

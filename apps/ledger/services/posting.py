@@ -11,7 +11,14 @@ from django.db import connection, transaction
 from apps.core.events import record
 from apps.core.models import Administration, User
 from apps.core.money import ZERO, exact, total
-from apps.ledger.errors import EntryAlreadyReversed, JournalUnbalanced, PeriodClosed, PeriodMissing
+from apps.ledger.errors import (
+    EntryAlreadyReversed,
+    EntryNotPosted,
+    JournalUnbalanced,
+    PeriodClosed,
+    PeriodMissing,
+    named_refusals,
+)
 from apps.ledger.models import Account, Journal, JournalEntry, JournalLine, OpenItem, Party, Period, VatCode
 from apps.ledger.services.allocating import settle_documents
 
@@ -52,6 +59,7 @@ class Source:
     id: UUID
 
 
+@named_refusals()
 @transaction.atomic
 def post_entry(
     *,
@@ -67,8 +75,8 @@ def post_entry(
     """Post a balanced entry into the smallest period that holds ``date``, with an open item for each control line.
 
     Amounts are in the administration's currency and no finer than its unit. Raises JournalUnbalanced,
-    PeriodMissing, PeriodClosed, EntryOfSourceExists or ControlLineDiffersFromItems; the database keeps the same
-    rules, so a caller who bypasses this function is refused as well.
+    EntryLinesNotAnnounced, PeriodMissing, PeriodClosed, EntryOfSourceExists or ControlLineDiffersFromItems; the
+    database keeps the same rules, so a caller who bypasses this function is refused as well.
     """
     for line in lines:
         exact(line.amount, administration.currency)
@@ -112,13 +120,16 @@ def post_entry(
     return entry
 
 
+@named_refusals()
 @transaction.atomic
 def reverse_entry(entry: JournalEntry, *, by: User | None, reason: str, date: date | None = None) -> JournalEntry:
     """Post the opposite of ``entry``, settling what is still open of it.
 
     Dated ``date`` when given, otherwise the entry's own date if its period admits posting, otherwise the first
-    open day after it; the memo says so. Raises EntryAlreadyReversed, PeriodClosed or PeriodMissing.
+    open day after it; the memo says so. Raises EntryNotPosted, EntryAlreadyReversed, PeriodClosed or PeriodMissing.
     """
+    if entry.status != JournalEntry.Status.POSTED:
+        raise EntryNotPosted()
     if JournalEntry.objects.filter(reverses=entry).exists():
         raise EntryAlreadyReversed(entry=str(entry))
     day = date or first_open_day(entry.administration, entry.date)
@@ -152,14 +163,19 @@ def admitting_period(administration: Administration, day: date) -> Period:
 
 
 def first_open_day(administration: Administration, day: date) -> date:
-    """``day`` if its period admits posting, otherwise the first day after it that does. Raises PeriodClosed."""
+    """``day`` if its periods admit posting, otherwise the first day after it that does.
+
+    Raises PeriodMissing, or PeriodClosed when no later day admits posting either.
+    """
     try:
         admitting_period(administration, day)
     except PeriodClosed as closed:
-        later = Period.objects.filter(administration=administration, first_day__gt=day).order_by("first_day")
-        for period in later.exclude(type=Period.Type.YEAR_END):
-            if all(around.admits_posting for around in Period.objects.around(period)):
-                return period.first_day
+        later = Period.objects.filter(administration=administration, last_day__gt=day)
+        periods = list(later.exclude(type=Period.Type.YEAR_END))
+        for candidate in sorted({period.first_day for period in periods if period.first_day > day}):
+            holding = [period for period in periods if period.first_day <= candidate <= period.last_day]
+            if all(period.admits_posting for period in holding):
+                return candidate
         raise closed
     return day
 

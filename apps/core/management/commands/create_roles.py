@@ -25,24 +25,25 @@ class Command(BaseCommand):
 def create_roles(admin_url: str, owner_url: str, application_url: str) -> None:
     """Make both roles, the database and the grants, or bring them up to date."""
     owner, application = urlsplit(owner_url), urlsplit(application_url)
+    owner_name, application_name = owner.username or "", application.username or ""
     database = application.path.lstrip("/")
     if owner.path != application.path:
         raise ValueError("DATABASE_OWNER_URL and DATABASE_URL name different databases.")
-    if owner.username == application.username:
+    if owner_name == application_name:
         raise ValueError("The application must not be the owner: give DATABASE_URL a role of its own.")
 
     with psycopg.connect(admin_url, autocommit=True) as server:
-        for url, powers in ((owner, "CREATEDB"), (application, "NOCREATEDB")):
-            create_role(server, url.username, unquote(url.password or ""), powers)
-        create_database(server, database, owner.username)
+        create_role(server, owner_name, unquote(owner.password or ""), "CREATEDB")
+        create_role(server, application_name, unquote(application.password or ""), "NOCREATEDB")
+        # The owner may end the application's sessions, which DROP DATABASE ... WITH (FORCE) takes.
+        membership = sql.SQL("GRANT {} TO {}").format(sql.Identifier(application_name), sql.Identifier(owner_name))
+        server.execute(membership)
+        create_database(server, database, owner_name)
     with psycopg.connect(admin_url, dbname=database, autocommit=True) as server:
-        server.execute(
-            sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC, {application}; GRANT CREATE ON SCHEMA public TO {owner}").format(
-                application=sql.Identifier(application.username), owner=sql.Identifier(owner.username)
-            )
-        )
+        server.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # the rule only since PostgreSQL 15
+        server.execute(sql.SQL("GRANT CREATE ON SCHEMA public TO {}").format(sql.Identifier(owner_name)))
     with psycopg.connect(owner_url, autocommit=True) as own:
-        grant_rows(own, application.username)
+        grant_rows(own, application_name)
 
 
 def create_role(server, name, password, powers):
@@ -63,7 +64,8 @@ def create_database(server, name, owner):
         server.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(name), sql.Identifier(owner)))
         return
     # The builtin provider sorts alike on every machine; it came with PostgreSQL 17.
-    same_order = "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'" if server.info.server_version >= 170000 else ""
+    builtin = server.info.server_version >= 170000
+    same_order = "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'" if builtin else ""
     server.execute(
         sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8' {}").format(
             sql.Identifier(name), sql.Identifier(owner), sql.SQL(same_order)

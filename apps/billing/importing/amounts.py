@@ -1,0 +1,142 @@
+"""From what a row says about money to a bill line: before VAT, VAT and total, in the currency's digits."""
+
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.billing.importing.errors import Refused, hint
+from apps.billing.importing.facts import Clinic, LineFact
+from apps.billing.importing.mapping import Section, Settings
+from apps.core.errors import AmountHasTooManyDigits
+from apps.core.money import ZERO, currency, exact, quantize
+
+LARGEST = Decimal(10) ** 12
+THOUSANDTH, TEN_THOUSANDTH = Decimal("0.001"), Decimal("0.0001")
+
+
+def exactly(amount: Decimal, code: str, field: str) -> Decimal:
+    """``amount`` as it was read. Raises Refused for one that is finer than the currency's unit, or beyond belief."""
+    try:
+        amount = exact(amount, code)
+    except AmountHasTooManyDigits as refusal:
+        raise Refused(str(refusal), field=field, value=amount) from None
+    if abs(amount) >= LARGEST:
+        raise Refused(_("larger than any bill"), field=field, value=amount)
+    return amount
+
+
+def line_of(
+    values: dict[str, Any], day: date, clinic: Clinic, section: Section, settings: Settings, source: str
+) -> LineFact:
+    """The bill line that ``values`` say. Raises Refused."""
+    service = clinic.services.get(values.get("service") or "")
+    quantity = values.get("quantity", Decimal(1))
+    unit_price, includes_vat = values.get("unit_price"), section.includes_vat
+    stated = {name: values.get(name) for name in ("net", "vat", "gross")}
+    amount = values.get("amount")
+    if amount is not None:
+        amount = exactly(amount, clinic.currency, "amount")
+    elif stated["net"] is None and stated["gross"] is None:
+        if unit_price is None and service is not None:
+            unit_price, includes_vat = service.price_on(day), service.includes_vat
+        if unit_price is None:
+            raise Refused(_("no amount, and no price to make one of"), field="amount")
+        amount = quantize(unit_price * quantity, clinic.currency)
+    for name, value in stated.items():
+        if value is not None:
+            stated[name] = exactly(value, clinic.currency, name)
+    if amount is not None:
+        stated["gross" if includes_vat else "net"] = amount
+
+    code = _vat_code(values, stated, clinic, settings, service)
+    rate = clinic.vat_codes[code]
+    net, vat = _parts(stated, rate, clinic.currency)
+    if vat and not rate:
+        raise Refused(_("VAT on a code of 0 %; map vat_rate or vat_code"), field="vat", value=vat)
+    if unit_price is None:
+        base = amount if amount is not None else net + vat if includes_vat else net
+        unit_price = base / quantity if quantity else base
+    group = values.get("group") or (service and service.group) or settings.service_group
+    named = values.get("code") or values.get("service") or ""
+    description = values.get("description") or (service and service.name) or named or _("Care")
+    return LineFact(
+        service=service.code if service else None,
+        code=short(named, 32, "code"),
+        description=description[:200],
+        group=short(group, 32, "group"),
+        quantity=quantity.quantize(THOUSANDTH, ROUND_HALF_UP),
+        unit_price=unit_price.quantize(TEN_THOUSANDTH, ROUND_HALF_UP),
+        vat_code=code,
+        vat_rate=rate,
+        net=net,
+        vat=vat,
+        source=source,
+    )
+
+
+def short(text: str, length: int, field: str) -> str:
+    """``text`` when it fits. Raises Refused: a code that was cut would be another code."""
+    if len(text) > length:
+        raise Refused(_("longer than {length} characters").format(length=length), field=field, value=text)
+    return text
+
+
+def _parts(stated: dict[str, Decimal | None], rate: Decimal, code: str) -> tuple[Decimal, Decimal]:
+    """Before VAT and VAT, from the two or three of net, vat and gross that are stated, or from one and the rate."""
+    net, vat, gross = stated["net"], stated["vat"], stated["gross"]
+    if net is None and gross is not None:
+        net = gross - vat if vat is not None else quantize(gross * 100 / (100 + rate), code)
+    assert net is not None
+    if vat is None:
+        vat = gross - net if gross is not None else quantize(net * rate / 100, code)
+    if gross is not None and net + vat != gross:
+        raise Refused(
+            _("{net} and VAT of {vat} do not make {gross}").format(net=net, vat=vat, gross=gross), field="vat", value=vat
+        )
+    return net, vat
+
+
+def _vat_code(
+    values: dict[str, Any], stated: dict[str, Decimal | None], clinic: Clinic, settings: Settings, service: Any
+) -> str:
+    """By code, by rate, by the amount of VAT, by the service, or the default, in this order."""
+    codes = {code.casefold(): code for code in clinic.vat_codes}
+    if said := values.get("vat_code"):
+        if said.casefold() not in codes:
+            raise Refused(_("no such VAT code.") + hint(said, clinic.vat_codes), field="vat_code", value=said)
+        return codes[said.casefold()]
+    rate, field = values.get("vat_rate"), "vat_rate"
+    if rate is None and stated["vat"]:
+        rate, field = _rate_behind(stated, clinic), "vat"
+    if rate is None and service is not None:
+        if service.vat_code and service.vat_code.casefold() in codes:
+            return codes[service.vat_code.casefold()]
+        rate = service.vat_rate
+    if rate is not None:
+        return code_of_rate(rate, clinic, settings, field)
+    return settings.vat_code
+
+
+def code_of_rate(rate: Decimal, clinic: Clinic, settings: Settings, field: str = "vat_rate") -> str:
+    """The VAT code of a rate; the default one when it has that rate. Raises Refused."""
+    for code in (settings.vat_code, *clinic.vat_codes):
+        if clinic.vat_codes[code] == rate:
+            return code
+    raise Refused(
+        _("no VAT code has this rate; name one in settings.vat_codes, such as VAT = {rate}").format(rate=rate),
+        field=field,
+        value=rate,
+    )
+
+
+def _rate_behind(stated: dict[str, Decimal | None], clinic: Clinic) -> Decimal:
+    """The rate that makes the stated VAT, within one unit of the currency; what it would be when there is none."""
+    vat = stated["vat"] or ZERO
+    net = stated["net"] if stated["net"] is not None else (stated["gross"] or ZERO) - vat
+    unit = currency(clinic.currency).unit
+    for rate in clinic.vat_codes.values():
+        if rate and abs(net * rate / 100 - vat) <= unit:
+            return rate
+    return (vat * 100 / net).quantize(Decimal("0.01")) if net else ZERO

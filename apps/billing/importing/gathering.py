@@ -1,0 +1,657 @@
+"""Read the files of a mapping into facts, entity by entity; what cannot stand is refused with its reason.
+
+Nothing is written here. Every row ends in one of three places: new, known (an earlier import brought it) or
+refused. What names a refused row is refused with it, so that a bill is whole or not there.
+"""
+
+import csv
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.billing.importing.amounts import code_of_rate, exactly, line_of, short
+from apps.billing.importing.books import Books
+from apps.billing.importing.errors import MappingError, Refused, hint
+from apps.billing.importing.facts import (
+    BillFact,
+    Clinic,
+    LineFact,
+    PatientFact,
+    PaymentFact,
+    Refusal,
+    ServiceFact,
+    VisitFact,
+)
+from apps.billing.importing.fields import Moment
+from apps.billing.importing.files import Place
+from apps.billing.importing.mapping import Mapping, Section, check_settings
+from apps.billing.models import Payment, Visit
+from apps.core.money import ZERO
+from apps.ledger.services.opening import CHARTS
+
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+METHODS, KINDS = Payment.Method.values, Payment.Kind.values
+
+
+@dataclass(slots=True)
+class Found:
+    """A row (or several of one id) of a section: the values of its fields, those that are empty left out."""
+
+    section: Section
+    place: Place
+    id: str
+    values: dict[str, Any]
+    parts: "list[Found]" = field(default_factory=list)  # the lines of a bill
+
+
+@dataclass
+class Gathered:
+    """What an import holds: the clinics with what is new, and every refusal."""
+
+    mapping: Mapping
+    clinics: list[Clinic]
+    refusals: list[Refusal]
+    nothing_paid: int  # payments of nothing, which are none
+
+
+def gather(mapping: Mapping) -> Gathered:
+    """The facts in the files of ``mapping`` that the books do not hold yet."""
+    return Gathering(mapping).run()
+
+
+class Gathering:
+    def __init__(self, mapping: Mapping) -> None:
+        self.mapping, self.settings = mapping, mapping.settings
+        self.books = Books(mapping.name)
+        self.refusals: dict[tuple[Any, ...], Refusal] = {}
+        self.lost: dict[str, dict[str, Place]] = defaultdict(dict)  # entity -> ids of refused rows
+        self.clinics: dict[str, Clinic] = {}
+        self.named: dict[str, dict[str, Any]] = {}  # administrations as [[administrations]] says them
+        self.patients: dict[str, Found] = {}
+        self.services: dict[str, Found] = {}
+        self.prices: dict[str, dict[date, Decimal]] = defaultdict(dict)
+        self.payers: dict[str, str] = {}
+        self.visits: dict[str, VisitFact] = {}
+        self.bills: dict[str, BillFact] = {}
+        self.bills_of: dict[str, dict[str, list[BillFact]]] = {"number": {}, "visit": {}, "patient": {}}
+        self.payments: dict[str, PaymentFact] = {}
+        self.nothing_paid = 0
+
+    def run(self) -> Gathered:
+        self.named = {found.id: found.values for found in self.merged("administrations")}
+        self.payers = {found.id: found.values.get("name", found.id) for found in self.merged("payers")}
+        for found in self.found("services"):
+            known = self.services.setdefault(found.id, found)
+            known.values = {**found.values, **known.values}
+            if "price" in found.values:
+                day = found.values.get("valid_from", date(FIRST_YEAR, 1, 1))
+                self.prices[found.id][day.date() if isinstance(day, datetime) else day] = found.values["price"]
+        self.patients = {found.id: found for found in self.merged("patients")}
+        self.gather_visits()
+        self.gather_bills()
+        self.gather_payments()
+        self.add_patients_without_visits()
+        clinics = sorted(self.clinics.values(), key=lambda clinic: clinic.name)
+        return Gathered(self.mapping, clinics, list(self.refusals.values()), self.nothing_paid)
+
+    # Rows ------------------------------------------------------------------------------------------------------------
+
+    def found(self, entity: str) -> Iterator[Found]:
+        """The rows of every source of ``entity`` that can be read."""
+        for section in self.mapping.sections[entity]:
+            if section.file is None:
+                values = {name: value for name, one in section.fields.items() if (value := one.read(None)) is not None}  # type: ignore[arg-type]
+                yield Found(section, Place("", 0), values.get("id", ""), values)
+                continue
+            for row in section.file.rows(self.mapping.folder):
+                if row.broken:
+                    self.refuse(entity, row.place, Refused(row.broken))
+                    continue
+                if section.where is not None and not section.where(row):
+                    continue
+                found = Found(section, row.place, "", {})
+                try:
+                    # Before anything can fail in it, the row says which one it is, so that what names it is told.
+                    for name, one in section.fields.items():
+                        if (value := one.read(row)) is not None:
+                            found.values[name] = value
+                            found.id = value if name == "id" else found.id
+                    self.check_required(found)
+                except Refused as refusal:
+                    self.lose(found, refusal)
+                    continue
+                yield found
+
+    def merged(self, entity: str) -> Iterator[Found]:
+        """Rows of one id as one: the first value of each field counts, and the earliest moment it began."""
+        together: dict[str, Found] = {}
+        for found in self.found(entity):
+            known = together.setdefault(found.id, found)
+            if known is found:
+                continue
+            for name, value in found.values.items():
+                if name not in known.values or (name in ("started", "date") and _sortable(value) < _sortable(known.values[name])):
+                    known.values[name] = value
+                elif name == "ended" and _sortable(value) > _sortable(known.values[name]):
+                    known.values[name] = value
+        yield from together.values()
+
+    def single(self, entity: str) -> Iterator[Found]:
+        """Rows of one id are one where the section says ``group``; elsewhere the second is refused."""
+        seen: dict[str, Place] = {}
+        if any(section.group for section in self.mapping.sections[entity]):
+            yield from self.merged(entity)
+            return
+        for found in self.found(entity):
+            if found.id in seen:
+                self.refuse(entity, found.place, self.repeated(found, seen[found.id]))
+                continue
+            seen[found.id] = found.place
+            yield found
+
+    def repeated(self, found: Found, before: Place) -> Refused:
+        advice = " " + _("Say group = true when several rows are one.") if found.section.entity in ("visits", "bills") else ""
+        return Refused(
+            _("the same id stands in {file}, line {line}.").format(file=before.file, line=before.line) + advice,
+            field="id", value=found.id,
+        )  # fmt: skip
+
+    def check_required(self, found: Found) -> None:
+        required = {"administrations": ("id",), "lines": ("bill",), "payments": ("method",)}
+        for name in required.get(found.section.entity, ("id",)):
+            if name in found.section.fields and name not in found.values:
+                if found.section.entity == "payments" and found.values.get("amount", ZERO) == 0:
+                    continue
+                raise Refused(_("empty"), field=name)
+        for name in ("started", "ended", "date", "valid_from", "birth_date"):
+            moment = found.values.get(name)
+            if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
+                raise Refused(_("a year beyond belief"), field=name, value=moment)
+
+    def lose(self, found: Found, refusal: Refused) -> None:
+        """Refuse a row, and remember it for what names it; a line takes its whole bill along."""
+        entity = found.section.entity
+        if found.id:
+            self.lost[entity].setdefault(found.id, found.place)
+        if entity == "lines" and "bill" in found.values:
+            self.lost["bills"].setdefault(found.values["bill"], found.place)
+        self.refuse(entity, found.place, refusal, found.section)
+
+    def refuse(self, entity: str, place: Place, refusal: Refused, section: Section | None = None) -> None:
+        column = refusal.column or (section.columns(refusal.field) if section else "") or refusal.field
+        known = Refusal(entity, place, column, refusal.value, refusal.reason)
+        self.refusals.setdefault((entity, place, refusal.reason), known)
+
+    def check_not_lost(self, entity: str, id: str, field: str) -> None:
+        if place := self.lost[entity].get(id):
+            raise Refused(
+                _("refused with {file}, line {line}").format(file=place.file, line=place.line), field=field, value=id
+            )
+
+    # Whose it is -----------------------------------------------------------------------------------------------------
+
+    def clinic_of(self, values: dict[str, Any], *others: Clinic | None) -> Clinic:
+        """The administration that a row names, or that what it names belongs to, or the only one there is."""
+        if "administration" in values:
+            return self.clinic(values["administration"])
+        for other in others:
+            if other is not None:
+                return other
+        patient = self.patients.get(values.get("patient", ""))
+        if patient is not None and "administration" in patient.values:
+            return self.clinic(patient.values["administration"])
+        if len(self.named) == 1:
+            return self.clinic(next(iter(self.named)))
+        raise Refused(_("no administration"), field="administration")
+
+    def clinic(self, id: str) -> Clinic:
+        if id in self.clinics:
+            return self.clinics[id]
+        if self.named and id not in self.named:
+            raise Refused(_("no such administration.") + hint(id, self.named), field="administration", value=id)
+        said = self.named.get(id, {})
+        one = {
+            name: said.get(name, getattr(self.settings, name)) for name in ("country", "currency", "time_zone", "chart")
+        }
+        check_settings(one["country"], one["currency"], one["time_zone"], one["chart"], f"administrations.{id}")
+        administration = self.books.administration(id)
+        if administration is not None:
+            one |= {name: getattr(administration, name) for name in ("country", "currency", "time_zone")}
+        clinic = Clinic(
+            id=id,
+            name=said.get("name", id)[:200],
+            administration=administration,
+            vat_codes=vat_codes(one["chart"]) | self.settings.vat_codes,
+            organization_number=said.get("organization_number", "")[:32],
+            vat_number=said.get("vat_number", "")[:32],
+            **one,
+        )
+        if self.settings.vat_code not in clinic.vat_codes:
+            raise MappingError(
+                _("settings.vat_code: the chart '{chart}' has no '{code}'.").format(
+                    chart=clinic.chart, code=self.settings.vat_code
+                )
+                + hint(self.settings.vat_code, clinic.vat_codes)
+            )
+        self.clinics[id] = clinic
+        self.add_services(clinic)
+        known = self.books.read(clinic)
+        self.visits |= known.visits
+        for bill in known.bills:
+            self.add_bill(bill)
+        self.payments |= known.payments
+        return clinic
+
+    def add_services(self, clinic: Clinic) -> None:
+        for id, found in self.services.items():
+            values = found.values
+            try:
+                prices = {day: exactly(price, clinic.currency, "price") for day, price in self.prices[id].items()}
+                if negative := [price for price in prices.values() if price < 0]:
+                    raise Refused(_("a price is not negative"), field="price", value=negative[0])
+                code = values.get("vat_code")
+                if code is None and "vat_rate" in values:
+                    code = code_of_rate(values["vat_rate"], clinic, self.settings)
+                clinic.services[id] = ServiceFact(
+                    short(id, 32, "id"), values.get("name", id)[:200], values.get("group"), code, None,
+                    found.section.includes_vat, prices,
+                )  # fmt: skip
+            except Refused as refusal:
+                self.lose(found, refusal)
+
+    def patient(self, code: str, clinic: Clinic) -> str:
+        """``code``, with the patient put down in ``clinic``. Raises Refused for one that the patient files lack."""
+        self.check_not_lost("patients", code, "patient")
+        if code not in clinic.patients:
+            found = self.patients.get(code)
+            if found is None and self.mapping.sections["patients"]:
+                raise Refused(_("no such patient"), field="patient", value=code)
+            values = found.values if found else {}
+            born = values.get("birth_date")
+            clinic.patients[code] = PatientFact(
+                short(code, 64, "patient"),
+                values.get("name", "")[:200],
+                born.date() if isinstance(born, datetime) else born,
+                values.get("email", "")[:254],
+            )
+        return code
+
+    def add_patients_without_visits(self) -> None:
+        """Everybody on the list of a clinic, when the files say whose patients they are."""
+        for code, found in self.patients.items():
+            if "administration" in found.values or len(self.named) == 1:
+                try:
+                    self.patient(code, self.clinic_of(found.values))
+                except Refused as refusal:
+                    self.lose(found, refusal)
+
+    # Visits ----------------------------------------------------------------------------------------------------------
+
+    def gather_visits(self) -> None:
+        ends = self.mapping.says("visits", "ended") or self.mapping.says("visits", "status")
+        for found in self.single("visits"):
+            try:
+                visit = self.visit_of(found, ends)
+            except Refused as refusal:
+                self.lose(found, refusal)
+                continue
+            if visit is not None:
+                visit.clinic.visits.append(visit)
+                self.visits[found.id] = visit
+
+    def visit_of(self, found: Found, ends: bool) -> VisitFact | None:
+        values = found.values
+        for name in ("patient", "started"):
+            if name not in values:
+                raise Refused(_("empty"), field=name)
+        clinic = self.clinic_of(values)
+        if found.id in self.visits:
+            clinic.known["visits"] += 1
+            return None
+        day, started = clinic.local(values["started"])
+        status = values.get("status", Visit.Status.CLOSED if "ended" in values or not ends else Visit.Status.ACTIVE)
+        if status.upper() not in Visit.Status.values:
+            raise Refused(_("not a status; map it.") + hint(status, Visit.Status.values), field="status", value=status)
+        ended = clinic.local(values["ended"])[1] if "ended" in values else started
+        return VisitFact(
+            id=found.id,
+            clinic=clinic,
+            patient=self.patient(values["patient"], clinic),
+            started_at=started,
+            date=day,
+            ended_at=max(ended, started) if status.upper() == Visit.Status.CLOSED else None,
+            inpatient=values.get("inpatient", False),
+            reason=values.get("reason", "")[:200],
+        )
+
+    def visit(self, values: dict[str, Any]) -> VisitFact | None:
+        id = values.get("visit")
+        if id is None:
+            return None
+        self.check_not_lost("visits", id, "visit")
+        if id not in self.visits:
+            raise Refused(_("no such visit"), field="visit", value=id)
+        return self.visits[id]
+
+    # Bills -----------------------------------------------------------------------------------------------------------
+
+    def gather_bills(self) -> None:
+        drafts = {found.id: found for found in self.single("bills")}
+        self.attach_lines(drafts)
+        credit_notes: list[tuple[Found, BillFact]] = []
+        for found in drafts.values():
+            try:
+                self.check_not_lost("bills", found.id, "id")
+                bill = self.bill_of(found)
+                if found.id in self.bills:
+                    self.check_unchanged(bill, self.bills[found.id])
+                    bill.clinic.known["bills"] += 1
+                elif bill.gross < 0 or "credits" in found.values:
+                    credit_notes.append((found, bill))
+                else:
+                    self.keep_bill(found, bill)
+            except Refused as refusal:
+                self.lose(found, refusal)
+        for found, bill in credit_notes:
+            try:
+                bill.credits = self.credited(found, bill)
+                bill.credits.paid -= bill.gross
+                self.keep_bill(found, bill)
+            except Refused as refusal:
+                self.lose(found, refusal)
+
+    def attach_lines(self, drafts: dict[str, Found]) -> None:
+        """Give every bill its lines; without [[bills]] the lines of one bill id are the bill."""
+        derived = not self.mapping.sections["bills"]
+        seen: dict[str, Place] = {}
+        for found in self.found("lines"):
+            bill = found.values["bill"]
+            try:
+                if found.id and found.id in seen:
+                    raise self.repeated(found, seen[found.id])
+                seen[found.id] = found.place
+                if bill not in drafts:
+                    self.check_not_lost("bills", bill, "bill")
+                    if not derived:
+                        raise Refused(_("no such bill"), field="bill", value=bill)
+                    drafts[bill] = Found(found.section, found.place, bill, {})
+                drafts[bill].parts.append(found)
+            except Refused as refusal:
+                self.lose(found, refusal)
+
+    def bill_of(self, found: Found) -> BillFact:
+        """The bill with its lines priced; one without lines has one of its own amount."""
+        parts = found.parts or [found]
+        values = dict(found.values)
+        for part in found.parts:
+            for name in ("administration", "visit", "patient"):
+                if name in part.values:
+                    values.setdefault(name, part.values[name])
+        visit = self.visit(values)
+        clinic = self.clinic_of(values, visit.clinic if visit else None)
+        if "patient" not in values and visit is None:
+            raise Refused(_("no patient"), field="patient")
+        patient = self.patient(values.get("patient") or visit.patient, clinic)  # type: ignore[union-attr]
+        day, issued = self.issued(found, values, clinic, visit)
+        bill = BillFact(found.id, clinic, patient, day, issued, visit, reason=values.get("reason", "")[:200])
+        for part in parts:
+            try:
+                bill.lines.append(line_of(part.values, day, clinic, part.section, self.settings, part.id))
+            except Refused as refusal:
+                if part is found:
+                    raise
+                self.lose(part, refusal)
+        self.check_not_lost("bills", found.id, "id")
+        bill.net = sum((line.net for line in bill.lines), ZERO)
+        bill.vat = sum((line.vat for line in bill.lines), ZERO)
+        self.check_stated(found, bill)
+        return bill
+
+    def issued(
+        self, found: Found, values: dict[str, Any], clinic: Clinic, visit: VisitFact | None
+    ) -> tuple[date, datetime]:
+        """The bill's own date, or the earliest of its lines, or that of the visit."""
+        if "date" in values:
+            return clinic.local(values["date"])
+        dates = [clinic.local(part.values["date"]) for part in found.parts if "date" in part.values]
+        if dates:
+            return min(dates)
+        if visit is None:
+            raise Refused(_("no date"), field="date")
+        return visit.date, visit.started_at
+
+    def check_stated(self, found: Found, bill: BillFact) -> None:
+        """What the bill's own row says must be what its lines make."""
+        if not found.parts:
+            return
+        values = found.values
+        made = {"net": bill.net, "vat": bill.vat, "gross": bill.gross}
+        made["amount"] = bill.gross if found.section.includes_vat else bill.net
+        for name, amount in made.items():
+            if found.parts[0].section is not found.section and name in values and values[name] != amount:
+                raise Refused(_("its lines make {amount}").format(amount=amount), field=name, value=values[name])
+
+    def check_unchanged(self, bill: BillFact, known: BillFact) -> None:
+        if Counter(line.key() for line in bill.lines) != self.books.lines_of(known):
+            raise Refused(
+                _("this bill was imported before with other lines; bills never change"), field="id", value=bill.id
+            )
+
+    def credited(self, found: Found, bill: BillFact) -> BillFact:
+        """The bill that a credit note is about: the one it names, or the latest one of that amount before it."""
+        if bill.gross > 0:
+            raise Refused(_("a credit note is negative; use negate"), field="amount", value=bill.gross)
+        if id := found.values.get("credits"):
+            self.check_not_lost("bills", id, "credits")
+            if id not in self.bills or self.bills[id].credits:
+                raise Refused(_("no such bill"), field="credits", value=id)
+            return self.bills[id]
+        same = self.bills_of["visit"].get(bill.visit.id, []) if bill.visit else []
+        theirs = self.bills_of["patient"].get(f"{bill.clinic.id}/{bill.patient}", [])
+        for other in (*reversed(same), *reversed(theirs)):
+            if other.gross == -bill.gross and other.date <= bill.date and other.open - bill.paid >= ZERO and not other.credits:
+                return other
+        raise Refused(_("a negative bill that names no bill it credits"), field="credits", value=bill.gross)
+
+    def keep_bill(self, found: Found, bill: BillFact) -> None:
+        bill.clinic.bills.append(bill)
+        self.add_bill(bill)
+        if number := found.values.get("number"):
+            self.bills_of["number"].setdefault(number, []).append(bill)
+
+    def add_bill(self, bill: BillFact) -> None:
+        self.bills[bill.id] = bill
+        if bill.visit:
+            self.bills_of["visit"].setdefault(bill.visit.id, []).append(bill)
+        self.bills_of["patient"].setdefault(f"{bill.clinic.id}/{bill.patient}", []).append(bill)
+
+    # Payments --------------------------------------------------------------------------------------------------------
+
+    def gather_payments(self) -> None:
+        seen: dict[str, Place] = {}
+        alike: Counter[str] = Counter()
+        refunds: list[tuple[Found, PaymentFact]] = []
+        for found in self.found("payments"):
+            try:
+                if found.values.get("amount", ZERO) == 0:
+                    self.nothing_paid += 1
+                    continue
+                self.name_payment(found, alike)
+                if found.id in seen:
+                    raise self.repeated(found, seen[found.id])
+                seen[found.id] = found.place
+                payment = self.payment_of(found)
+                if known := self.payments.get(found.id) or self.payments.get(f"{found.id}/1"):
+                    self.check_same(payment, known)
+                elif payment.kind == Payment.Kind.PAYMENT:
+                    self.keep_payment(payment)
+                else:
+                    refunds.append((found, payment))
+            except Refused as refusal:
+                self.lose(found, refusal)
+        for found, payment in refunds:
+            try:
+                for refund in self.given_back(found, payment):
+                    self.keep_payment(refund)
+            except Refused as refusal:
+                self.lose(found, refusal)
+
+    def name_payment(self, found: Found, alike: Counter[str]) -> None:
+        """Payments without an id are known by what they say, and identical ones by how many there are."""
+        if found.id:
+            found.id += found.section.suffix
+            return
+        said = repr([(name, str(value)) for name, value in sorted(found.values.items())])
+        content = hashlib.sha256(said.encode()).hexdigest()[:24]
+        alike[content] += 1
+        found.id = f"#{content}.{alike[content]}"
+
+    def payment_of(self, found: Found) -> PaymentFact:
+        values = found.values
+        method = values["method"].upper()
+        if method not in METHODS:
+            raise Refused(_("not a method; map it.") + hint(method, METHODS), field="method", value=values["method"])
+        kind = values.get("kind", "PAYMENT" if values["amount"] > 0 else "REFUND").upper()
+        if kind not in KINDS:
+            raise Refused(_("not a kind; map it.") + hint(kind, KINDS), field="kind", value=values["kind"])
+        if kind == Payment.Kind.PAYMENT and values["amount"] < 0:
+            kind = Payment.Kind.REFUND
+        bill = self.paid_bill(values, abs(values["amount"]), kind)
+        bill = bill.credits or bill
+        amount = exactly(abs(values["amount"]), bill.clinic.currency, "amount")
+        day, taken = bill.date, bill.issued_at
+        if "date" in found.section.fields:
+            if "date" not in values:
+                raise Refused(_("empty"), field="date")
+            day, taken = bill.clinic.local(values["date"])
+        return PaymentFact(
+            id=found.id,
+            bill=bill,
+            kind=kind,
+            method=method,
+            amount=amount if kind == Payment.Kind.PAYMENT else -amount,
+            payer=self.payer(values, bill.clinic) if method in Payment.COVER else "",
+            date=day,
+            taken_at=taken,
+            reference=values.get("reference", "")[:100],
+            reason=values.get("reason", "")[:200],
+        )
+
+    def paid_bill(self, values: dict[str, Any], amount: Decimal, kind: str) -> BillFact:
+        """The bill that was paid: by its id, its number, its visit or its patient, whichever the row gives first."""
+        if id := values.get("bill"):
+            self.check_not_lost("bills", id, "bill")
+            if id in self.bills:
+                return self.bills[id]
+            raise Refused(_("no such bill"), field="bill", value=id)
+        if number := values.get("bill_number"):
+            return self.fitting(self.bills_of["number"].get(number, []), amount, kind, "bill_number", number)
+        if visit := self.visit(values):
+            return self.fitting(self.bills_of["visit"].get(visit.id, []), amount, kind, "visit", visit.id)
+        if code := values.get("patient"):
+            clinic = self.clinic_of(values)
+            return self.fitting(self.bills_of["patient"].get(f"{clinic.id}/{code}", []), amount, kind, "patient", code)
+        raise Refused(_("does not say what was paid"), field="bill")
+
+    def fitting(self, bills: list[BillFact], amount: Decimal, kind: str, field: str, value: str) -> BillFact:
+        """Of several bills the one with exactly that open, then the oldest with room for it, then the newest.
+
+        A refund looks at what was paid instead of what is open.
+        """
+        bills = [bill for bill in bills if bill.credits is None]
+        if not bills:
+            raise Refused(_("no bill for it"), field=field, value=value)
+        room = {id(bill): bill.open if kind == Payment.Kind.PAYMENT else bill.paid for bill in bills}
+        exact = [bill for bill in bills if room[id(bill)] == amount]
+        wide = [bill for bill in bills if room[id(bill)] >= amount]
+        return (exact or wide or bills[-1:])[0]
+
+    def payer(self, values: dict[str, Any], clinic: Clinic) -> str:
+        code = short(values.get("payer", self.settings.payer), 64, "payer")
+        if "payer" in values and self.mapping.sections["payers"] and code not in self.payers:
+            raise Refused(_("no such payer.") + hint(code, self.payers), field="payer", value=code)
+        clinic.payers[code] = self.payers.get(code, code)[:200]
+        return code
+
+    def keep_payment(self, payment: PaymentFact) -> None:
+        payment.left = payment.amount
+        payment.bill.paid += payment.amount
+        payment.bill.payments.append(payment)
+        payment.bill.clinic.payments.append(payment)
+        self.payments[payment.id] = payment
+
+    def check_same(self, payment: PaymentFact, known: PaymentFact) -> None:
+        payment.bill.clinic.known["payments"] += 1
+        amount = known.amount if known.id == payment.id else self.books.whole(known, self.payments)
+        if (payment.method, payment.amount) != (known.method, amount):
+            payment.bill.clinic.known["payments"] -= 1
+            raise Refused(
+                _("imported before as {method} {amount}; payments never change").format(
+                    method=known.method, amount=amount
+                ),
+                field="amount",
+                value=payment.amount,
+            )
+
+    def given_back(self, found: Found, refund: PaymentFact) -> list[PaymentFact]:
+        """The refund as one row for each payment that it gives back, in whole or in part.
+
+        The payment that it names; otherwise, of the same bill, method and payer, the one of exactly that amount,
+        then the latest one that covers it, then several from the latest back.
+        """
+        amount = -refund.amount
+        candidates = [
+            payment
+            for payment in refund.bill.payments
+            if payment.kind == Payment.Kind.PAYMENT
+            and (payment.method, payment.payer) == (refund.method, refund.payer)
+            and payment.left > 0
+        ]
+        if named := found.values.get("refund_of"):
+            candidates = [payment for payment in candidates if payment.id in (named, named + found.section.suffix)]
+        candidates.sort(
+            key=lambda payment: (payment.left == amount, payment.left >= amount, payment.taken_at), reverse=True
+        )
+        parts: list[tuple[PaymentFact, Decimal]] = []
+        for payment in candidates:
+            share = min(amount, payment.left)
+            parts.append((payment, share))
+            amount -= share
+            if not amount:
+                break
+        if amount:
+            raise Refused(
+                _("gives back more than was paid on that bill by {method}").format(method=refund.method),
+                field="amount",
+                value=refund.amount,
+            )
+        refunds = []
+        for number, (payment, share) in enumerate(parts, start=1):
+            payment.left -= share
+            one = PaymentFact(
+                refund.id if len(parts) == 1 else f"{refund.id}/{number}",
+                refund.bill, refund.kind, refund.method, -share, refund.payer, max(refund.date, payment.date),
+                max(refund.taken_at, payment.taken_at), refund.reference, refund.reason, payment,
+            )  # fmt: skip
+            refunds.append(one)
+        return refunds
+
+
+def vat_codes(chart: str) -> dict[str, Decimal]:
+    """The VAT codes of a chart of accounts and their rates."""
+    with (CHARTS / chart / "vat_codes.csv").open(encoding="utf-8", newline="") as file:
+        return {row["code"]: Decimal(row["rate"]) for row in csv.DictReader(file)}
+
+
+def _sortable(moment: Moment) -> str:
+    """Moments of one field are written alike, so that their texts sort as they do."""
+    return moment.isoformat()
+
+
+__all__ = ["Gathered", "LineFact", "gather"]

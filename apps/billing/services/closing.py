@@ -1,0 +1,179 @@
+"""Close a clinic day: prepare, refresh, review, finalize, cancel, note."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from apps.billing.errors import AlreadyFinalized, DayChanged, DayCloseCancelled, DayInFuture, NotACleanDay
+from apps.billing.models import Bill, CloseNote, EndOfDayReconciliation, Payment, Visit
+from apps.billing.reports.day import day_figures
+from apps.billing.services.day_entry import post_day
+from apps.billing.services.days import held_alone, local_date
+from apps.core.errors import SecondPersonRequired
+from apps.core.events import record
+from apps.core.models import Administration, Membership, User
+from apps.core.permissions import Act, require, roles_of
+
+Status = EndOfDayReconciliation.Status
+
+
+@transaction.atomic
+def close_day(
+    administration: Administration, day: date, *, by: User | None, close_active_visits: bool = True
+) -> tuple[EndOfDayReconciliation, bool]:
+    """Prepare the close of ``day``: one lock, one transaction, one report, and whether this call made it.
+
+    A report that is there, draft or finalized, is answered as it is; a cancelled one becomes a draft again. Without
+    ``by`` the nightly job prepares, and a manager or the owner has to sign. Raises DayInFuture.
+    """
+    if by:
+        require(by, Act.PREPARE_CLOSE, administration.pk)
+    if day > local_date(administration):
+        raise DayInFuture(date=day)
+    clinic_day = held_alone(administration, day)
+    close = clinic_day.closes.order_by("-revision").first()
+    if close and close.status != Status.CANCELLED:
+        return close, False
+
+    close = close or EndOfDayReconciliation(administration=administration, clinic_day=clinic_day)
+    close.status = Status.DRAFT
+    close.active_visits_closed += _close_active_visits(administration, day) if close_active_visits else 0
+    close.prepared_by, close.prepared_at = by, timezone.now()
+    close.reviewed_by = close.reviewed_at = None
+    day_figures(clinic_day).write_to(close)
+    close.save()
+    close.refresh_from_db(fields=["number", "reconciliation_date"])
+    record("billing.day_prepared", close, by=by, date=day, total_revenue=close.total_revenue)
+    return close, True
+
+
+@transaction.atomic
+def refresh_day(close: EndOfDayReconciliation, *, by: User) -> EndOfDayReconciliation:
+    """Compute the figures of a draft anew; a review of other figures falls away.
+
+    Raises AlreadyFinalized or DayCloseCancelled.
+    """
+    require(by, Act.PREPARE_CLOSE, close.administration_id)
+    close = _draft(close)
+    _refresh(close)
+    close.save()
+    record("billing.day_refreshed", close, by=by, total_revenue=close.total_revenue)
+    return close
+
+
+@transaction.atomic
+def review_day(close: EndOfDayReconciliation, *, by: User, note: str = "") -> EndOfDayReconciliation:
+    """Say that the figures of a draft were looked at. Raises SecondPersonRequired, AlreadyFinalized, DayCloseCancelled."""
+    require(by, Act.REVIEW_CLOSE, close.administration_id)
+    close = _draft(close)
+    if by.pk in _preparers(close) and not close.administration.single_sign_off:
+        raise SecondPersonRequired()
+    close.reviewed_by, close.reviewed_at = by, timezone.now()
+    close.save()
+    _note(close, note, by)
+    record("billing.day_reviewed", close, by=by)
+    return close
+
+
+@transaction.atomic
+def finalize_day(
+    close: EndOfDayReconciliation, *, by: User, note: str = "", seen: datetime | None = None
+) -> EndOfDayReconciliation:
+    """Sign the day: its figures are computed once more under the lock, its entry is posted, and it never changes.
+
+    ``seen`` is the ``updated_at`` of the report that the person looked at; when the figures moved since, DayChanged
+    is raised instead of signing what nobody saw. Raises AlreadyFinalized, DayCloseCancelled, SecondPersonRequired,
+    NotACleanDay, and what posting may refuse.
+    """
+    require(by, Act.FINALIZE_CLOSE, close.administration_id)
+    close = _draft(close)
+    looked_at = close.updated_at
+    changed = _refresh(close)
+    if seen is not None and (changed or seen != looked_at):
+        raise DayChanged()
+    alone = by.pk in _preparers(close)
+    if alone and not close.administration.single_sign_off:
+        raise SecondPersonRequired()
+    if roles_of(by).get(close.administration_id) == Membership.Role.RECEPTIONIST and not _is_clean(close):
+        raise NotACleanDay()
+
+    close.entry = post_day(close, by=by)
+    close.status = Status.FINALIZED
+    close.single_sign_off = alone
+    close.finalized_by, close.finalized_at = by, timezone.now()
+    close.save()
+    close.clinic_day.is_finalized = True
+    close.clinic_day.save(update_fields=["is_finalized"])
+    _note(close, note, by)
+    record("billing.day_finalized", close, by=by, total_revenue=close.total_revenue, entry=close.entry_id)
+    return close
+
+
+@transaction.atomic
+def cancel_day(close: EndOfDayReconciliation, *, by: User, reason: str) -> EndOfDayReconciliation:
+    """Take a draft back; creating the close of that date again makes it a draft. Raises as refresh_day."""
+    require(by, Act.PREPARE_CLOSE, close.administration_id)
+    close = _draft(close)
+    close.status = Status.CANCELLED
+    close.save()
+    _note(close, reason, by)
+    record("billing.day_cancelled", close, by=by, reason=reason)
+    return close
+
+
+@transaction.atomic
+def add_note(close: EndOfDayReconciliation, *, text: str, by: User) -> EndOfDayReconciliation:
+    """Add a note, also to a finalized close: the only change it takes."""
+    require(by, Act.PREPARE_CLOSE, close.administration_id)
+    _note(close, text, by)
+    record("billing.day_noted", close, by=by)
+    return close
+
+
+def _draft(close: EndOfDayReconciliation) -> EndOfDayReconciliation:
+    """The close as it stands now, its day held alone."""
+    held_alone(close.administration, close.reconciliation_date)
+    close = EndOfDayReconciliation.objects.select_related("administration", "clinic_day__administration").get(pk=close.pk)
+    if close.status == Status.FINALIZED:
+        raise AlreadyFinalized(close=str(close))
+    if close.status == Status.CANCELLED:
+        raise DayCloseCancelled(close=str(close))
+    return close
+
+
+def _refresh(close: EndOfDayReconciliation) -> bool:
+    changed = day_figures(close.clinic_day).write_to(close)
+    if changed:
+        close.reviewed_by = close.reviewed_at = None
+    return changed
+
+
+def _preparers(close: EndOfDayReconciliation) -> set[Any]:
+    """Everyone who prepared the close, took money or gave it back that day."""
+    takers = Payment.objects.filter(clinic_day=close.clinic_day_id).order_by().values_list("taken_by", flat=True)
+    return {close.prepared_by_id, *takers.distinct()} - {None}
+
+
+def _is_clean(close: EndOfDayReconciliation) -> bool:
+    """Prepared by a person, nothing that does not agree, no refund and no credit note."""
+    given_back = Payment.objects.filter(~Q(kind=Payment.Kind.PAYMENT), clinic_day=close.clinic_day_id)
+    credited = Bill.objects.filter(clinic_day=close.clinic_day_id, kind=Bill.Kind.CREDIT_NOTE)
+    return not (
+        close.prepared_by_id is None or close.has_mismatches or given_back.exists() or credited.exists()
+    )
+
+
+def _close_active_visits(administration: Administration, day: date) -> int:
+    """End every visit up to ``day`` that is still active; inpatients stay."""
+    active = Visit.objects.filter(
+        administration=administration, date__lte=day, status=Visit.Status.ACTIVE, is_inpatient=False
+    )
+    return active.update(status=Visit.Status.CLOSED, ended_at=timezone.now(), closed_by_day_close=True)
+
+
+def _note(close: EndOfDayReconciliation, text: str, by: User) -> None:
+    if text.strip():
+        CloseNote.objects.create(administration_id=close.administration_id, close=close, text=text.strip(), by=by)

@@ -1,0 +1,72 @@
+"""The nightly close: each administration at its own local closing time, once per local date."""
+
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from apps.billing.models import ClinicDay, NightlyClose
+from apps.billing.services.closing import close_day
+from apps.core.errors import DomainError
+from apps.core.events import record
+from apps.core.models import Administration
+from apps.ledger.models import Period
+from apps.ledger.services.opening import open_years
+
+NOON = time(12)
+
+
+def due_date(administration: Administration, now: datetime | None = None) -> date:
+    """The last local date whose closing time has come, by the wall clock there, whatever daylight saving does.
+
+    A closing time before noon belongs to the evening before: at 02:00 the clinic closes yesterday.
+    """
+    local = (now or timezone.now()).astimezone(ZoneInfo(administration.time_zone))
+    days = 0 if local.time() >= administration.closing_time else 1
+    return local.date() - timedelta(days=days + (administration.closing_time < NOON))
+
+
+def due_administrations(now: datetime | None = None) -> list[tuple[Administration, date]]:
+    """Administrations whose closing time has come and that were not closed for that date, with the date."""
+    due = [(administration, due_date(administration, now)) for administration in Administration.objects.all()]
+    run = set(
+        NightlyClose.objects.filter(date__in={day for _, day in due})
+        .exclude(state=NightlyClose.State.RUNNING)
+        .values_list("administration", "date")
+    )
+    return [(administration, day) for administration, day in due if (administration.pk, day) not in run]
+
+
+def close_nightly(administration: Administration, day: date) -> NightlyClose:
+    """Prepare the close of every day up to ``day`` that has activity and none yet; a person signs them later.
+
+    Safe to run twice and by two workers at once: a close is made once. What cannot be closed is listed with its
+    reason, and the other days go on.
+    """
+    run, _ = NightlyClose.objects.get_or_create(administration=administration, date=day)
+    if run.state != NightlyClose.State.RUNNING:
+        return run
+    if not Period.objects.covering(administration, day):
+        open_years(administration, day.year, day.year)
+    run.closes, run.refusals = prepare_days(
+        administration, ClinicDay.objects.filter(administration=administration).up_to(day)
+    )
+    run.state = NightlyClose.State.REFUSED if run.refusals else NightlyClose.State.DONE
+    run.finished_at = timezone.now()
+    run.save()
+    if run.refusals:
+        record("billing.nightly_close_refused", run, refusals=run.refusals)
+    return run
+
+
+def prepare_days(administration: Administration, days) -> tuple[int, list[dict[str, str]]]:  # type: ignore[no-untyped-def]
+    """Prepare those of ``days`` that have no close yet; how many were made, and why others were refused."""
+    made, refusals = 0, []
+    for day in days.without_close().order_by("date"):
+        try:
+            _, created = close_day(administration, day.date, by=None)
+        except DomainError as refusal:
+            refusals.append({"date": day.date.isoformat(), "code": refusal.code, "message": str(refusal)})
+        else:
+            made += created
+    return made, refusals

@@ -1,0 +1,275 @@
+"""The one base of every model page in the admin: a person finds what their memberships give, and nothing else.
+
+Django's own permissions are not asked. ``view_act``, ``add_act``, ``change_act`` and ``delete_act`` name what a
+role must allow; None means never. A superuser is an operator: they find only what ``operators_may`` says.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import RelatedFieldListFilter, ShowFacets
+from django.contrib.admin.utils import get_fields_from_path
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, models
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern
+from unfold.admin import ModelAdmin, StackedInline, TabularInline
+from unfold.forms import PaginationInlineFormSet
+
+from apps.core.errors import DomainError, refusal_for
+from apps.core.events import record
+from apps.core.models import Administration, User
+from apps.core.permissions import Act, may, may_somewhere, roles_of, roles_with
+
+
+def offered(model: type[models.Model], user: Any, roles: Any = None) -> models.QuerySet[Any]:
+    """The rows of ``model`` that a person may choose from: those of their administrations, and people they share
+    one with. A table that belongs to nobody is offered whole."""
+    rows = model._default_manager.all()
+    if hasattr(rows, "visible_to"):
+        return rows.visible_to(user, roles=roles)  # type: ignore[no-any-return]
+    if model is User and not user.is_superuser:
+        return rows.filter(memberships__administration__in=list(roles_of(user))).distinct()
+    return rows
+
+
+class ScopedChoices(RelatedFieldListFilter):
+    """A filter that names only rows the person may see."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        rows = offered(field.related_model, request.user)
+        return field.get_choices(include_blank=False, ordering=ordering, limit_choices_to={"pk__in": rows.values("pk")})
+
+
+class ByActs:
+    """Permissions of a page or of an inline by the acts of the person's role."""
+
+    view_act: Act | None = None
+    add_act: Act | None = None
+    change_act: Act | None = None
+    delete_act: Act | None = None
+    operators_may: frozenset[str] = frozenset()  # of "view", "add", "change", "delete"
+
+    def administration_of(self, obj: Any) -> UUID | None:
+        """The administration whose membership counts for ``obj``; for an inline ``obj`` is the page's own row."""
+        return obj.administration_id  # type: ignore[no-any-return]
+
+    def allows(self, verb: str, request: HttpRequest, obj: Any = None) -> bool:
+        user: Any = request.user
+        if user.is_active and user.is_superuser and verb in self.operators_may:
+            return True
+        act = getattr(self, f"{verb}_act")
+        if act is None:
+            return False
+        administration = None if obj is None else self.administration_of(obj)
+        return may_somewhere(user, act) if administration is None else may(user, act, administration)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.allows("view", request, obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.allows("add", request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.allows("change", request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.allows("delete", request, obj)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.allows("view", request)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offers only rows of the person's administrations, and only administrations where they may write this."""
+        if "queryset" not in kwargs:
+            act = self.add_act or self.change_act
+            roles = roles_with(act) if act and db_field.related_model is Administration else None
+            kwargs["queryset"] = offered(db_field.related_model, request.user, roles)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+
+
+class ScopedAdmin(ByActs, ModelAdmin):
+    """Rows of the person's administrations. A foreign row and a missing one answer the same 404, a role that lacks
+    the act 403. What a rule refuses is said beside the form, which keeps what was typed.
+    """
+
+    refusal_fields: dict[str, str] = {}  # code of a refusal -> the field it stands beside
+
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    list_per_page = 50
+    warn_unsaved_form = True
+
+    def get_urls(self) -> list[URLPattern]:
+        """What is never allowed has no address: no history, no redirect from an id, no add or delete without an act."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        absent = {f"{name}_history"}
+        absent |= {f"{name}_{verb}" for verb in ("add", "delete") if not self.ever(verb)}
+        return [
+            url for url in super().get_urls() if url.name not in absent and str(url.pattern) != "<path:object_id>/"
+        ]
+
+    def ever(self, verb: str) -> bool:
+        """Whether anybody at all may do ``verb`` here."""
+        return getattr(self, f"{verb}_act") is not None or verb in self.operators_may
+
+    # Rows ------------------------------------------------------------------------------------------------------------
+
+    def reach(self, rows: Any, user: User, roles: Any) -> Any:
+        """The ``rows`` that belong to administrations of ``user`` (with one of ``roles``, when given)."""
+        if user.is_superuser and "view" in self.operators_may:
+            return rows
+        return rows.visible_to(user, roles=roles)
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        # One row: any membership finds it, so that a wrong role is told 403. Many: only where the role may look.
+        one = getattr(request, "one_row", False)
+        return self.reach(  # type: ignore[no-any-return]
+            super().get_queryset(request), request.user, None if one or not self.view_act else roles_with(self.view_act)
+        )
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        request.one_row = True  # type: ignore[attr-defined]
+        try:
+            return super().get_object(request, object_id, from_field)
+        finally:
+            request.one_row = False  # type: ignore[attr-defined]
+
+    def find(self, request: HttpRequest, object_id: str, act: Act) -> Any:
+        """The row of a page of our own. Raises Http404, or PermissionDenied when the role lacks ``act``."""
+        obj = self.get_object(request, object_id)
+        if obj is None:
+            raise Http404
+        administration = self.administration_of(obj)
+        if administration is None or not may(request.user, act, administration):  # type: ignore[arg-type]
+            raise PermissionDenied
+        return obj
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        raise Http404
+
+    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+        return [self._scoped_filter(entry) for entry in super().get_list_filter(request)]
+
+    def _scoped_filter(self, entry: Any) -> Any:
+        path, kind = entry if isinstance(entry, list | tuple) else (entry, RelatedFieldListFilter)
+        if not isinstance(path, str) or not issubclass(kind, RelatedFieldListFilter):
+            return entry
+        if not get_fields_from_path(self.model, path)[-1].is_relation:
+            return entry
+        return path, type(kind.__name__, (ScopedChoices, kind), {})
+
+    # Forms -----------------------------------------------------------------------------------------------------------
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save and record it. A page whose rows have rules calls their service here instead."""
+        super().save_model(request, obj, form, change)
+        if form.changed_data or not change:
+            verb = "changed" if change else "added"
+            record(f"{self._noun}_{verb}", obj, by=request.user, fields=form.changed_data)  # type: ignore[arg-type]
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        record(f"{self._noun}_deleted", obj, by=request.user)  # type: ignore[arg-type]
+        super().delete_model(request, obj)
+
+    @property
+    def _noun(self) -> str:
+        return f"{self.opts.app_label}.{self.opts.model_name}"
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        field = form.base_fields.get("administration")
+        if field is not None:
+            _fix_administration(field, obj)
+        refusal = getattr(request, "refusal", None)
+        if refusal is not None:
+            _say(form, refusal, self.refusal_fields.get(refusal.code))
+        return form
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except (DomainError, IntegrityError) as error:
+            refusal = _refusal(error)
+        # Once more, now that everything is rolled back: the same form, with the refusal on it.
+        request.refusal = refusal  # type: ignore[attr-defined]
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        return self._or_message(request, super().changelist_view, request, extra_context)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        return self._or_message(request, super().delete_view, request, object_id, extra_context)
+
+    def _or_message(self, request: HttpRequest, view: Any, *args: Any) -> Any:
+        try:
+            return view(*args)
+        except (DomainError, IntegrityError) as error:
+            self.message_user(request, _words(_refusal(error)), messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
+
+
+class OwnedFormSet(PaginationInlineFormSet):
+    """Rows inside the page of another row belong to the administration of that row."""
+
+    def _construct_form(self, i: int, **kwargs: Any) -> Any:
+        form = super()._construct_form(i, **kwargs)
+        form.instance.administration_id = self.instance.administration_id
+        return form
+
+
+class ScopedTabularInline(ByActs, TabularInline):
+    formset = OwnedFormSet
+    exclude: Any = ("administration",)
+    extra = 0
+
+
+class ScopedStackedInline(ByActs, StackedInline):
+    formset = OwnedFormSet
+    exclude: Any = ("administration",)
+    extra = 0
+
+
+def _fix_administration(field: Any, obj: Any) -> None:
+    """A row stays in its administration; a new one goes to the only one that there is, without a question."""
+    only = list(field.queryset[:2])
+    if obj is not None:
+        field.disabled, field.queryset = True, Administration.objects.filter(pk=obj.administration_id)
+    elif len(only) == 1:
+        field.disabled, field.initial = True, only[0]
+    if len(only) < 2:
+        field.widget = forms.HiddenInput()
+
+
+def _refusal(error: Exception) -> DomainError:
+    """The refusal that ``error`` is or that a broken law stands for; what is neither is a bug and goes on."""
+    refusal = error if isinstance(error, DomainError) else refusal_for(error)
+    if refusal is None:
+        raise error
+    return refusal
+
+
+def _words(refusal: DomainError) -> str:
+    said = refusal.detail()
+    return " ".join(str(said[part]) for part in ("message", "hint") if said.get(part))
+
+
+def _say(form: Any, refusal: DomainError, field: str | None) -> None:
+    """Make ``form`` (a class made for this request) answer with the refusal, on its field when it has one."""
+    post_clean = form._post_clean
+
+    def refused(self: Any) -> None:
+        post_clean(self)
+        self.add_error(field if field in self.fields else None, ValidationError(_words(refusal), code=refusal.code))
+
+    form._post_clean = refused

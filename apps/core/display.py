@@ -1,0 +1,83 @@
+"""How amounts and dates are shown to people: in their language, the same on every page.
+
+The API writes amounts in one way for machines (``api.amount_text``); pages write them as here.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django.utils.formats import date_format, number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.core.money import currency, quantize
+
+NOTHING = "–"
+
+
+def figure(value: Decimal, code: str) -> str:
+    """``value`` with the currency's digits, the language's thousands separator, and parentheses when negative."""
+    rounded = quantize(value, code)
+    digits = number_format(abs(rounded), decimal_pos=currency(code).digits, use_l10n=True, force_grouping=True)
+    return f"({digits})" if rounded < 0 else digits
+
+
+def money(value: Decimal | None, code: str) -> str:
+    """An amount inside a sentence: ``EUR 3,205.40``."""
+    return NOTHING if value is None else f"{code}\N{NO-BREAK SPACE}{figure(value, code)}"
+
+
+def amount(value: Decimal | None, code: str) -> SafeString:
+    """An amount in a column: to the right, digits of one width, negative in parentheses and not only red."""
+    if value is None:
+        return format_html('<span class="amount">{}</span>', NOTHING)
+    return format_html(
+        '<span class="amount{}"><abbr class="currency">{}</abbr> <span class="figure">{}</span></span>',
+        " negative" if value < 0 else "",
+        code,
+        figure(value, code),
+    )
+
+
+def day(value: date | None) -> str:
+    """A date with its weekday: ``Tuesday 3 March 2026``."""
+    return NOTHING if value is None else date_format(value, "l j F Y", use_l10n=False)
+
+
+def moment(value: datetime | None, time_zone: str) -> str:
+    """A moment on the clock of an administration: ``Tue 3 Mar 2026 14:10``."""
+    return NOTHING if value is None else date_format(value.astimezone(ZoneInfo(time_zone)), "D j M Y H:i", use_l10n=False)
+
+
+# An icon of the Material set beside the word, so that a state is never told by colour alone.
+_ICONS = {
+    "ACTIVE": ("schedule", "info"),
+    "OPEN": ("lock_open", "info"),
+    "DRAFT": ("edit", "info"),
+    "WAITING": ("hourglass_empty", "info"),
+    "RUNNING": ("sync", "info"),
+    "REVIEW": ("rate_review", "warning"),
+    "CLOSED": ("check", "success"),
+    "DONE": ("check", "success"),
+    "POSTED": ("check", "success"),
+    "DELIVERED": ("check", "success"),
+    "FINALIZED": ("verified", "success"),
+    "LOCKED": ("lock", "success"),
+    "CANCELLED": ("block", "warning"),
+    "REVERSED": ("undo", "warning"),
+    "REFUSED": ("error", "danger"),
+    "FAILED": ("error", "danger"),
+    "GAVE_UP": ("error", "danger"),
+}
+
+
+def status(value: str, word: object = None) -> SafeString:
+    """A state as a word with its icon. ``word`` is what people read, by default the state itself."""
+    icon, tone = _ICONS.get(str(value).upper(), ("circle", "info"))
+    return format_html(
+        '<span class="status {}"><span class="material-symbols-outlined" aria-hidden="true">{}</span>{}</span>',
+        tone,
+        icon,
+        word or value,
+    )

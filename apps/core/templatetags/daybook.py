@@ -1,0 +1,13 @@
+"""``{% load daybook %}``: amounts, dates and states as every page shows them."""
+
+from django import template
+
+from apps.core import display
+
+register = template.Library()
+
+register.filter("amount", display.amount)
+register.filter("money", display.money)
+register.filter("day", display.day)
+register.filter("moment", display.moment)
+register.filter("status", display.status)

@@ -1,0 +1,323 @@
+"""Databases, servers and browsers for the tests.
+
+Tests connect as the application role, to a copy of a template database that the owner migrated. ``db`` rolls back;
+``committed`` is a database of the test's own, since the laws refuse the TRUNCATE that a flush would need.
+"""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from apps.core.management.commands.create_roles import grant_rows
+from tools.dev import WEB, WORKER
+from tools.servers import free_port
+from tools.supervisor import die_with_parent
+
+ROOT = Path(__file__).parent
+OWNER_URL = os.environ.get("DATABASE_OWNER_URL") or os.environ["DATABASE_URL"]
+APPLICATION = urlsplit(os.environ["DATABASE_URL"]).username or ""
+# All that decides what a migrated database holds.
+SCHEMA_FILES = (
+    "requirements.txt",
+    "apps/*/migrations/*.py",
+    "apps/*/charts/**/*",
+    "apps/*/laws.py",
+    "apps/*/triggers.py",
+)
+OUR_OWN = "test_daybook"  # every database that a test run makes starts with this
+NO_BROWSER = os.environ.get("DAYBOOK_NO_BROWSER") == "1"
+INSTALL_CHROMIUM = "install Chromium (apt install chromium), or name one with CHROMIUM=/path/to/chromium"
+
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # playwright's loop runs in the thread of the test
+
+
+# -- databases ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def as_owner(database):
+    with psycopg.connect(OWNER_URL, dbname=database, autocommit=True) as connection:
+        yield connection
+
+
+def url_of(database, of=None):
+    return urlsplit(of or os.environ["DATABASE_URL"])._replace(path=f"/{database}").geturl()
+
+
+def maintenance_database():
+    return urlsplit(OWNER_URL).path.lstrip("/")
+
+
+def copy_database(template):
+    name = f"{OUR_OWN}_{os.getpid()}_{uuid.uuid4().hex[:8]}"
+    with as_owner(maintenance_database()) as own:
+        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        own.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
+    return name
+
+
+def drop_database(name):
+    with as_owner(maintenance_database()) as own:
+        own.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def build_template():
+    """The template for today's migrations; the first worker makes it, the others wait for it."""
+    state = hashlib.sha256(APPLICATION.encode())
+    for path in sorted(path for pattern in SCHEMA_FILES for path in ROOT.glob(pattern) if path.is_file()):
+        state.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    name = f"{OUR_OWN}_template_{state.hexdigest()[:16]}"
+
+    with as_owner(maintenance_database()) as own:
+        own.execute("SELECT pg_advisory_lock(hashtext(%s))", [OUR_OWN])
+        found = own.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [OUR_OWN])
+        databases = {row[0] for row in found}
+        if name in databases:
+            return name
+        for old in databases:  # templates of other migrations, copies of runs that were killed
+            if old.startswith(f"{OUR_OWN}_template_") or not process_lives(int(old.split("_")[2])):
+                own.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(old)))
+        unfinished = f"{OUR_OWN}_template_unfinished"
+        own.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(unfinished)))
+        with as_owner(unfinished) as inside:
+            if inside.info.user != APPLICATION:
+                grant_rows(inside, APPLICATION)
+        migrated = subprocess.run(
+            [sys.executable, "manage.py", "migrate", "-v", "0"],
+            env=os.environ | {"DATABASE_URL": url_of(unfinished, OWNER_URL)},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        if migrated.returncode:
+            pytest.exit(f"the test database cannot be migrated:\n{migrated.stderr}", returncode=1)
+        own.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(unfinished), sql.Identifier(name)))
+    return name
+
+
+def process_lives(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextmanager
+def connected_to(database):
+    """Point the default connection, and those that other threads open later, at this database."""
+    from django.db import connections
+
+    before = connections["default"].settings_dict["NAME"]
+    connections["default"].close()
+    connections["default"].settings_dict["NAME"] = database
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        connections["default"].settings_dict["NAME"] = before
+
+
+@pytest.fixture(scope="session")
+def template_database():
+    return build_template()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker, template_database):
+    database = copy_database(template_database)
+    with django_db_blocker.unblock(), connected_to(database):
+        yield
+    drop_database(database)
+
+
+@pytest.fixture
+def committed(django_db_setup, django_db_blocker, template_database):
+    """A database of the test's own, where commits are real: for threads, deferred laws and other processes."""
+    from django.db import connections
+
+    database = copy_database(template_database)
+    with django_db_blocker.unblock(), connected_to(database):
+        yield database
+        connections.close_all()
+    drop_database(database)
+
+
+@pytest.fixture
+def _django_db_helper(request):
+    """What ``db`` and ``mark.django_db`` rest on: within ``committed`` they mean that database, without a rollback."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker and (marker.kwargs.get("transaction") or marker.kwargs.get("reset_sequences")):
+        flushing_is_refused()
+    if "committed" in request.fixturenames:
+        request.getfixturevalue("committed")
+    else:
+        request.getfixturevalue("_django_db_helper")
+
+
+@pytest.fixture
+def owner_connection(db):
+    """psycopg as the owner of the tables, in the database of this test; it sees only what is committed."""
+    from django.db import connection
+
+    with as_owner(connection.settings_dict["NAME"]) as own:
+        yield own
+
+
+def flushing_is_refused():
+    pytest.fail("the laws refuse TRUNCATE: use `committed` for real commits, `site` for a real server", pytrace=False)
+
+
+@pytest.fixture
+def transactional_db():
+    flushing_is_refused()
+
+
+@pytest.fixture
+def django_db_reset_sequences():
+    flushing_is_refused()
+
+
+@pytest.fixture
+def live_server():
+    flushing_is_refused()
+
+
+# -- servers --------------------------------------------------------------------------------------
+
+
+def broker_url():
+    """One Valkey database per xdist worker."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{number + 1}").geturl()
+
+
+def pytest_configure(config):
+    from django.conf import settings
+
+    settings.CELERY_BROKER_URL = broker_url()
+
+
+@contextmanager
+def process(line, env, log):
+    """A command of ours as a process of its own, ended by its id, with whatever it started."""
+    with open(log, "wb") as out:
+        started = subprocess.Popen(
+            [sys.executable, "-m", *line.split()],
+            env=env,
+            cwd=ROOT,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=lambda: die_with_parent(signal.SIGTERM),
+        )
+    try:
+        yield started
+    finally:
+        started.terminate()
+        try:
+            started.wait(5)
+        except subprocess.TimeoutExpired:
+            pass
+        try:
+            os.killpg(started.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        started.wait()
+
+
+def until(ready, started, log, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if started.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"the server did not start:\n{Path(log).read_text()}", pytrace=False)
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def process_env(committed):
+    env = os.environ | {"DATABASE_URL": url_of(committed), "REDIS_URL": broker_url()}
+    del env["DATABASE_OWNER_URL"]  # as in production: web and worker know nothing of the owner
+    return env
+
+
+@pytest.fixture
+def site(process_env, tmp_path):
+    """The site as production runs it, on the committed database; ``site.url`` is its address."""
+
+    class Site:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        log = tmp_path / "web.log"
+
+    def answers():
+        try:
+            return urllib.request.urlopen(f"{Site.url}/health", timeout=5)
+        except OSError:
+            return None
+
+    with process(WEB.format(host="127.0.0.1", port=Site.port), process_env, Site.log) as started:
+        until(answers, started, Site.log)
+        yield Site
+
+
+@pytest.fixture
+def worker(process_env, tmp_path):
+    """A Celery worker on the committed database and an empty queue."""
+    import redis
+
+    broker = redis.Redis.from_url(process_env["REDIS_URL"])
+    if os.environ.get("DAYBOOK_TEST_REDIS") == "ours":
+        broker.flushdb()
+    elif broker.dbsize():
+        pytest.fail(f"{broker} holds data; tests of the worker need an empty one", pytrace=False)
+
+    log = tmp_path / "worker.log"
+    with process(f"{WORKER} --without-gossip --without-mingle", process_env, log) as started:
+        until(lambda: b"ready." in log.read_bytes() or broker.exists("_kombu.binding.celery.pidbox"), started, log)
+        yield started
+    if os.environ.get("DAYBOOK_TEST_REDIS") == "ours":
+        broker.flushdb()
+
+
+# -- browsers -------------------------------------------------------------------------------------
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if {"page", "context", "browser", "new_context"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("browser")
+            if NO_BROWSER:
+                item.add_marker(pytest.mark.skip(reason=f"no Chromium: {INSTALL_CHROMIUM}"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    if NO_BROWSER:
+        terminalreporter.write_line(f"NO BROWSER TESTS RAN: {INSTALL_CHROMIUM}", red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args):
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if not chromium:
+        pytest.fail(f"browser tests need Chromium: {INSTALL_CHROMIUM}", pytrace=False)
+    quiet = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    quiet += ["--disable-component-update", "--disable-sync"]
+    if os.geteuid() == 0:
+        quiet.append("--no-sandbox")  # Chromium's sandbox refuses root
+    return {**browser_type_launch_args, "executable_path": chromium, "args": quiet}
