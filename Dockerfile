@@ -22,4 +22,4 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["pyt
 import os, urllib.request as http; \
 name = os.environ['ALLOWED_HOSTS'].split(',')[0].strip('.').replace('*', 'localhost'); \
 http.urlopen(http.Request('http://127.0.0.1:8000/health', headers={'Host': name}), timeout=4)"]
-CMD ["gunicorn", "config.wsgi", "--workers", "2", "--threads", "4", "--log-level", "warning", "--no-control-socket", "--bind", "0.0.0.0:8000"]
+CMD ["gunicorn", "config.wsgi", "--workers", "2", "--threads", "4", "--preload", "--log-level", "warning", "--no-control-socket", "--bind", "0.0.0.0:8000"]

@@ -4,7 +4,6 @@ Tests connect as the application role, to a copy of a template database that the
 ``committed`` is a database of the test's own, since the laws refuse the TRUNCATE that a flush would need.
 """
 
-import hashlib
 import os
 import shutil
 import signal
@@ -23,20 +22,12 @@ from psycopg import sql
 
 from apps.core.management.commands.create_roles import grant_rows
 from tools.dev import WEB, WORKER
-from tools.servers import free_port
+from tools.servers import free_port, schema_state
 from tools.supervisor import die_with_parent
 
 ROOT = Path(__file__).parent
 OWNER_URL = os.environ.get("DATABASE_OWNER_URL") or os.environ["DATABASE_URL"]
 APPLICATION = urlsplit(os.environ["DATABASE_URL"]).username or ""
-# All that decides what a migrated database holds.
-SCHEMA_FILES = (
-    "requirements.txt",
-    "apps/*/migrations/*.py",
-    "apps/*/charts/**/*",
-    "apps/*/laws.py",
-    "apps/*/triggers.py",
-)
 OUR_OWN = "test_daybook"  # every database that a test run makes starts with this
 NO_BROWSER = os.environ.get("DAYBOOK_NO_BROWSER") == "1"
 INSTALL_CHROMIUM = "install Chromium (apt install chromium), or name one with CHROMIUM=/path/to/chromium"
@@ -76,21 +67,18 @@ def drop_database(name):
 
 def build_template():
     """The template for today's migrations; the first worker makes it, the others wait for it."""
-    state = hashlib.sha256(APPLICATION.encode())
-    for path in sorted(path for pattern in SCHEMA_FILES for path in ROOT.glob(pattern) if path.is_file()):
-        state.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
-    name = f"{OUR_OWN}_template_{state.hexdigest()[:16]}"
-
+    name = f"{OUR_OWN}_template_{schema_state(APPLICATION)}"
     with as_owner(maintenance_database()) as own:
         own.execute("SELECT pg_advisory_lock(hashtext(%s))", [OUR_OWN])
-        found = own.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [OUR_OWN])
+        ours = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) AND datdba = current_user::regrole"
+        found = own.execute(ours, [OUR_OWN])
         databases = {row[0] for row in found}
         if name in databases:
             return name
         for old in databases:  # templates of other migrations, copies of runs that were killed
             if old.startswith(f"{OUR_OWN}_template_") or not process_lives(int(old.split("_")[2])):
                 own.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(old)))
-        unfinished = f"{OUR_OWN}_template_unfinished"
+        unfinished = f"{name}_unfinished"
         own.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(unfinished)))
         with as_owner(unfinished) as inside:
             if inside.info.user != APPLICATION:

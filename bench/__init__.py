@@ -1,0 +1,42 @@
+"""Benchmarks: one module per promise, run by ``make bench NAME=...``; each figure is one JSON line."""
+
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+SIZE = os.environ.get("SIZE")
+
+_missed: list[str] = []
+
+
+def milliseconds(work: Callable[[], Any], runs: int = 15, warm: int = 3) -> float:
+    """The median time of ``work`` in milliseconds over ``runs`` calls, after ``warm`` unmeasured ones."""
+    for _ in range(warm):
+        work()
+    times = []
+    for _ in range(max(runs, 3)):
+        began = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times)
+
+
+def figure(name: str, ours: float, limit: float, unit: str, better: str, promise: float) -> None:
+    """Print one figure; ``promise`` bounds ours/limit from above when lower is better, from below otherwise."""
+    ratio = ours / limit
+    kept = ratio <= promise if better == "lower" else ratio >= promise
+    if not kept:
+        _missed.append(name)
+    row = {"name": name, "ours": round(ours, 3), "limit": round(limit, 3), "ratio": round(ratio, 3)}
+    print(json.dumps({**row, "unit": unit, "better": better, "promise": promise}), flush=True)
+
+
+def end() -> None:
+    """Exit 1 when a promise was missed."""
+    if _missed:
+        print(f"missed: {', '.join(_missed)}", file=sys.stderr)
+    sys.exit(bool(_missed))

@@ -3,9 +3,12 @@
 from datetime import timedelta
 from pathlib import Path
 
+import django_stubs_ext
 import environ
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
+
+django_stubs_ext.monkeypatch()  # typed Django classes can be written as they are checked
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -164,6 +167,9 @@ CELERY_BEAT_SCHEDULE = {
     "close days that are due": {"task": "apps.billing.tasks.close_due_days", "schedule": 60.0},
     "deliver events": {"task": "apps.core.tasks.deliver_events", "schedule": 5.0},
 }
+
+# What verify_books proves by reading: modules with a list ``ALL`` of checks.
+BOOK_CHECKS = ["apps.ledger.checks", "apps.billing.checks"]
 
 # Who hears of what: event name -> handlers, called at least once, each one idempotent.
 EVENT_HANDLERS: dict[str, list[str]] = {

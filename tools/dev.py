@@ -8,7 +8,10 @@ import sys
 import time
 import urllib.request
 
-from tools.servers import ROOT, Servers, free, show
+import psycopg
+import redis
+
+from tools.servers import ROOT, Servers, free, schema_state, show
 from tools.supervisor import Part, Supervisor, run, say
 
 VAR = ROOT / "var"
@@ -17,7 +20,10 @@ NAMES = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_ADMIN_URL", "REDIS_URL"
 OUTSIDE = {name: os.environ[name] for name in NAMES if os.environ.get(name)}
 
 # The same three commands stand in compose.yaml and Dockerfile; config/tests/test_running.py compares them.
-WEB = "gunicorn config.wsgi --workers 2 --threads 4 --log-level warning --no-control-socket --bind {host}:{port}"
+WEB = (
+    "gunicorn config.wsgi --workers 2 --threads 4 --preload --log-level warning --no-control-socket"
+    " --bind {host}:{port}"
+)
 WORKER = "celery -q -A config worker -c 2 -l warning"
 BEAT = "celery -q -A config beat -l warning -s {schedule}"
 
@@ -64,20 +70,46 @@ def owner(servers):
 def start(servers, supervisor):
     """PostgreSQL and Valkey, unless the environment names others; then the roles."""
     servers.make_secrets()
+    if "REDIS_URL" not in OUTSIDE:
+        servers.start_valkey(supervisor)
+    else:
+        check_answers("REDIS_URL", lambda url: redis.Redis.from_url(url).ping())
     if "DATABASE_URL" not in OUTSIDE:
         servers.start_postgres(supervisor)
         servers.create_roles()
-    elif "DATABASE_ADMIN_URL" in OUTSIDE and "DATABASE_OWNER_URL" in OUTSIDE:
-        check(run([PYTHON, "manage.py", "create_roles"], application(servers) | OUTSIDE, ROOT))
-    elif "DATABASE_OWNER_URL" not in OUTSIDE:
+    else:
+        use_outside_database(servers)
+
+
+def use_outside_database(servers):
+    if "DATABASE_OWNER_URL" not in OUTSIDE:
         say("DATABASE_URL without DATABASE_OWNER_URL: the application owns its tables, and could drop their laws")
-    if "REDIS_URL" not in OUTSIDE:
-        servers.start_valkey(supervisor)
+    elif "DATABASE_ADMIN_URL" in OUTSIDE:
+        check(run([PYTHON, "manage.py", "create_roles"], application(servers) | OUTSIDE, ROOT))
+    check_answers("DATABASE_URL", lambda url: psycopg.connect(url, connect_timeout=5).close())
+
+
+def check_answers(name, ask):
+    try:
+        ask(OUTSIDE[name])
+    except (psycopg.Error, redis.RedisError, ValueError) as error:
+        sys.exit(f"daybook: {name} does not answer: {str(error).strip().splitlines()[0]}")
 
 
 def check(status):
     if status:
         sys.exit(status)
+
+
+def migrate(servers):
+    """As the owner. A database of ours that has seen today's migrations is not asked again: it takes two seconds."""
+    state = schema_state()
+    if "DATABASE_URL" not in OUTSIDE and servers.kept.get("migrated") == state:
+        return
+    servers.keep(migrated="")
+    check(run([PYTHON, "manage.py", "migrate", "-v", "0"], owner(servers), ROOT))
+    if "DATABASE_URL" not in OUTSIDE:
+        servers.keep(migrated=state)
 
 
 # -- make run -------------------------------------------------------------------------------------
@@ -95,7 +127,7 @@ def serve():
 
     with Supervisor() as supervisor:
         start(servers, supervisor)
-        check(run([PYTHON, "manage.py", "migrate", "-v", "0"], owner(servers), ROOT))
+        migrate(servers)
         env = application(servers)
         demo = subprocess.run([PYTHON, "manage.py", "demo"], env=env, stdout=subprocess.PIPE, text=True)
         check(demo.returncode)
@@ -158,7 +190,7 @@ def bench(name="", *words):
     servers = next(free_folders("bench"))
     with Supervisor() as supervisor:
         start(servers, supervisor)
-        check(run([PYTHON, "manage.py", "migrate", "-v", "0"], owner(servers), ROOT))
+        migrate(servers)
         env = application(servers) | {"DATABASE_OWNER_URL": owner_url(servers)}
         return run([PYTHON, "-m", f"bench.{name}", *words], env, ROOT)
 
@@ -180,12 +212,15 @@ def manage(*words):
         time.sleep(1)
     with Supervisor() as supervisor:
         start(servers, supervisor)
-        check(run([PYTHON, "manage.py", "migrate", "-v", "0"], owner(servers), ROOT))
+        migrate(servers)
         return one_command(servers, words)
 
 
 def one_command(servers, words):
-    env = owner(servers) if words[:1] == ("migrate",) else application(servers)
+    env = application(servers)
+    if words[:1] == ("migrate",):
+        env = owner(servers)
+        servers.keep(migrated="")
     return run([PYTHON, "manage.py", *words], env, ROOT)
 
 

@@ -27,6 +27,13 @@ IS_ROOT = os.geteuid() == 0
 # PostgreSQL refuses to run as root; its cluster then belongs to an account without powers.
 ACCOUNT = os.environ.get("EMBEDDED_USER", "nobody") if IS_ROOT else None
 DATABASE = "daybook"
+SCHEMA_FILES = (
+    "requirements.txt",
+    "apps/*/migrations/*.py",
+    "apps/*/charts/**/*",
+    "apps/*/laws.py",
+    "apps/*/triggers.py",
+)
 
 
 class Servers:
@@ -181,6 +188,7 @@ class Servers:
         return True
 
     def make_cluster(self, programs):
+        self.keep(migrated="")
         home = self.home if self.home == self.folder else open_folder(self.home)
         unfinished = home / "postgres.new"
         shutil.rmtree(unfinished, ignore_errors=True)  # initdb was interrupted
@@ -260,6 +268,14 @@ def folder_of(package):
 
 def show(path):
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+def schema_state(*words):
+    """A short hash over all that decides what a migrated database holds."""
+    state = hashlib.sha256(" ".join(words).encode())
+    for path in sorted(path for pattern in SCHEMA_FILES for path in ROOT.glob(pattern) if path.is_file()):
+        state.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    return state.hexdigest()[:16]
 
 
 def private(path):

@@ -4,7 +4,7 @@ import logging
 from decimal import Decimal
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.db import IntegrityError, models
 from django.http import Http404, HttpRequest, JsonResponse
@@ -177,7 +177,7 @@ class ScopedViewSet(Idempotent, viewsets.GenericViewSet[Any]):
             named = allowed[0] if allowed else None
         try:
             administration = Administration.objects.visible_to(self.request.user).get(pk=named)
-        except Administration.DoesNotExist:
+        except (Administration.DoesNotExist, ValidationError):
             raise Http404 from None
         if not may(self.request.user, self.act(), administration.pk):  # type: ignore[arg-type]
             raise exceptions.PermissionDenied()

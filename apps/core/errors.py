@@ -110,7 +110,7 @@ class UnknownCurrency(Unprocessable):
 class AppendOnly(Conflict):
     code = "APPEND_ONLY"
     message = _("What is recorded here never changes; correct it with a new row.")
-    constraint = ("event_append_only", "counter_counts_documents", "no_truncate")
+    constraint = ("event_append_only", "counter_counts_documents", "numbers_without_gaps", "no_truncate")
 
 
 class ForeignRow(Invalid):

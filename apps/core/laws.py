@@ -110,23 +110,63 @@ def no_truncate() -> Law:
     )
 
 
-def numbered(series: str, *, when: str = "TRUE", operation: Any = pgtrigger.Insert) -> Law:
+def numbered(series: str, *, when: str = "TRUE", also_on_update: bool = False) -> tuple[Law, ...]:
     """The database numbers documents without gaps: one series per administration, named by the SQL ``series``.
 
-    The counter's row stays locked until commit, so that a number which is rolled back is given again.
+    The counter's row stays locked until commit, so that a number which is rolled back is given again. Within a
+    statement the next number is kept in a setting of the transaction, so that a bulk insert moves the counter once
+    and not once a row; what the setting said is proved against the counter when the statement ends.
     """
-    return Law(
+    setting = f"'daybook.n' || md5(NEW.administration_id || {series})"
+    give = Law(
         name="numbered",
         when=pgtrigger.Before,
-        operation=operation,
+        operation=pgtrigger.Insert | pgtrigger.Update if also_on_update else pgtrigger.Insert,
+        declare=[("given", "integer"), ("setting", "text")],
         func=f"""
         IF {when} THEN
-            INSERT INTO core_counter AS counter (administration_id, series, last)
-            VALUES (NEW.administration_id, {series}, 1)
-            ON CONFLICT (administration_id, series) DO UPDATE SET last = counter.last + 1
-            RETURNING counter.last INTO NEW.number;
+            setting := {setting};
+            given := nullif(current_setting(setting, TRUE), '');
+            IF given IS NULL THEN
+                INSERT INTO core_counter (administration_id, series, last)
+                VALUES (NEW.administration_id, {series}, 0) ON CONFLICT DO NOTHING;
+                SELECT last INTO given FROM core_counter
+                WHERE administration_id = NEW.administration_id AND core_counter.series = {series} FOR UPDATE;
+            END IF;
+            NEW.number := given + 1;
+            PERFORM set_config(setting, NEW.number::text, TRUE);
         END IF;
         RETURN NEW;
+        """,
+    )
+    operations = [pgtrigger.Insert, pgtrigger.Update] if also_on_update else [pgtrigger.Insert]
+    return (give, *(_counted(series, when, operation) for operation in operations))
+
+
+def _counted(series: str, when: str, operation: Any) -> Law:
+    """When a statement ends, its numbers follow the counter without a gap, and the counter moves past them."""
+    return Law(
+        name=f"counted_{str(operation).lower()}",
+        when=pgtrigger.After,
+        operation=operation,
+        level=pgtrigger.Statement,
+        referencing=pgtrigger.Referencing(new="added"),
+        declare=[("given", "record")],
+        func=f"""
+        FOR given IN
+            SELECT document.administration_id, {series.replace("NEW.", "document.")} AS series,
+                   min(number) AS low, max(number) AS high, count(*) AS documents
+            FROM added AS document WHERE {when.replace("NEW.", "document.")} GROUP BY 1, 2 ORDER BY 1, 2
+        LOOP
+            UPDATE core_counter SET last = given.high
+            WHERE administration_id = given.administration_id AND core_counter.series = given.series
+              AND last = given.low - 1 AND given.documents = given.high - given.low + 1;
+            IF NOT FOUND THEN
+                {refuse("numbers_without_gaps", "documents are numbered without gaps")}
+            END IF;
+            PERFORM set_config('daybook.n' || md5(given.administration_id || given.series), '', TRUE);
+        END LOOP;
+        RETURN NULL;
         """,
     )
 

@@ -266,10 +266,8 @@ class JournalEntry(Owned):
         triggers = (
             triggers.entry_append_only,
             triggers.entry_year,
-            laws.numbered(
-                "'entry:' || NEW.journal_id || ':' || NEW.year",
-                when="NEW.status = 'POSTED' AND (TG_OP = 'INSERT' OR OLD.status <> 'POSTED')",
-                operation=triggers.INSERT_OR_UPDATE,
+            *laws.numbered(
+                "'entry:' || NEW.journal_id || ':' || NEW.year", when="NEW.status = 'POSTED'", also_on_update=True
             ),
             triggers.period_open,
             triggers.entry_complete,

@@ -110,13 +110,9 @@ def _vat_code(
     rate, field = values.get("vat_rate"), "vat_rate"
     if rate is None and stated["vat"]:
         rate, field = _rate_behind(stated, clinic), "vat"
-    if rate is None and service is not None:
-        if service.vat_code and service.vat_code.casefold() in codes:
-            return codes[service.vat_code.casefold()]
-        rate = service.vat_rate
     if rate is not None:
         return code_of_rate(rate, clinic, settings, field)
-    return settings.vat_code
+    return codes.get((service and service.vat_code or "").casefold(), settings.vat_code)
 
 
 def code_of_rate(rate: Decimal, clinic: Clinic, settings: Settings, field: str = "vat_rate") -> str:

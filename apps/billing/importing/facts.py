@@ -1,6 +1,6 @@
 """What an import found: plain facts, not yet rows."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -33,7 +33,6 @@ class ServiceFact:
     name: str
     group: str | None
     vat_code: str | None
-    vat_rate: Decimal | None
     includes_vat: bool
     prices: dict[date, Decimal] = field(default_factory=dict)
 
@@ -146,6 +145,7 @@ class Clinic:
     bills: list[BillFact] = field(default_factory=list)
     payments: list[PaymentFact] = field(default_factory=list)
     known: Counter[str] = field(default_factory=Counter)
+    there: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # codes in the books: patients, payers
 
     @property
     def zone(self) -> ZoneInfo:

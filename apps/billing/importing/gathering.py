@@ -21,7 +21,6 @@ from apps.billing.importing.errors import MappingError, Refused, hint
 from apps.billing.importing.facts import (
     BillFact,
     Clinic,
-    LineFact,
     PatientFact,
     PaymentFact,
     Refusal,
@@ -36,6 +35,8 @@ from apps.core.money import ZERO
 from apps.ledger.services.opening import CHARTS
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
+# What tells payments without an id apart.
+CONTENT = ("bill", "bill_number", "visit", "patient", "date", "method", "amount", "kind", "payer", "reference")
 METHODS, KINDS = Payment.Method.values, Payment.Kind.values
 
 
@@ -48,6 +49,10 @@ class Found:
     id: str
     values: dict[str, Any]
     parts: "list[Found]" = field(default_factory=list)  # the lines of a bill
+
+    @property
+    def entity(self) -> str:
+        return "bills" if self.parts else self.section.entity
 
 
 @dataclass
@@ -93,6 +98,9 @@ class Gathering:
                 day = found.values.get("valid_from", date(FIRST_YEAR, 1, 1))
                 self.prices[found.id][day.date() if isinstance(day, datetime) else day] = found.values["price"]
         self.patients = {found.id: found for found in self.merged("patients")}
+        for id in self.books.administrations:
+            if not self.named or id in self.named:
+                self.clinic(id)
         self.gather_visits()
         self.gather_bills()
         self.gather_payments()
@@ -110,15 +118,14 @@ class Gathering:
                 yield Found(section, Place("", 0), values.get("id", ""), values)
                 continue
             for row in section.file.rows(self.mapping.folder):
-                if row.broken:
-                    self.refuse(entity, row.place, Refused(row.broken))
-                    continue
-                if section.where is not None and not section.where(row):
+                if not row.broken and section.where is not None and not section.where(row):
                     continue
                 found = Found(section, row.place, "", {})
                 try:
-                    # Before anything can fail in it, the row says which one it is, so that what names it is told.
+                    # Ids come first: a row that fails later has said which one it is, and which bill is not whole.
                     for name, one in section.fields.items():
+                        if row.broken and name not in ("id", "bill"):
+                            raise Refused(row.broken)
                         if (value := one.read(row)) is not None:
                             found.values[name] = value
                             found.id = value if name == "id" else found.id
@@ -176,7 +183,7 @@ class Gathering:
 
     def lose(self, found: Found, refusal: Refused) -> None:
         """Refuse a row, and remember it for what names it; a line takes its whole bill along."""
-        entity = found.section.entity
+        entity = found.entity
         if found.id:
             self.lost[entity].setdefault(found.id, found.place)
         if entity == "lines" and "bill" in found.values:
@@ -184,7 +191,8 @@ class Gathering:
         self.refuse(entity, found.place, refusal, found.section)
 
     def refuse(self, entity: str, place: Place, refusal: Refused, section: Section | None = None) -> None:
-        column = refusal.column or (section.columns(refusal.field) if section else "") or refusal.field
+        field = "bill" if entity == "bills" and section and section.entity == "lines" and refusal.field == "id" else refusal.field
+        column = refusal.column or (section.columns(field) if section else "") or field
         known = Refusal(entity, place, column, refusal.value, refusal.reason)
         self.refusals.setdefault((entity, place, refusal.reason), known)
 
@@ -227,7 +235,7 @@ class Gathering:
             id=id,
             name=said.get("name", id)[:200],
             administration=administration,
-            vat_codes=vat_codes(one["chart"]) | self.settings.vat_codes,
+            vat_codes=self.settings.vat_codes | vat_codes(one["chart"]),
             organization_number=said.get("organization_number", "")[:32],
             vat_number=said.get("vat_number", "")[:32],
             **one,
@@ -240,8 +248,8 @@ class Gathering:
                 + hint(self.settings.vat_code, clinic.vat_codes)
             )
         self.clinics[id] = clinic
-        self.add_services(clinic)
         known = self.books.read(clinic)
+        self.add_services(clinic)
         self.visits |= known.visits
         for bill in known.bills:
             self.add_bill(bill)
@@ -259,7 +267,7 @@ class Gathering:
                 if code is None and "vat_rate" in values:
                     code = code_of_rate(values["vat_rate"], clinic, self.settings)
                 clinic.services[id] = ServiceFact(
-                    short(id, 32, "id"), values.get("name", id)[:200], values.get("group"), code, None,
+                    short(id, 32, "id"), values.get("name", id)[:200], values.get("group"), code,
                     found.section.includes_vat, prices,
                 )  # fmt: skip
             except Refused as refusal:
@@ -268,7 +276,7 @@ class Gathering:
     def patient(self, code: str, clinic: Clinic) -> str:
         """``code``, with the patient put down in ``clinic``. Raises Refused for one that the patient files lack."""
         self.check_not_lost("patients", code, "patient")
-        if code not in clinic.patients:
+        if code not in clinic.patients and code not in clinic.there["patients"]:
             found = self.patients.get(code)
             if found is None and self.mapping.sections["patients"]:
                 raise Refused(_("no such patient"), field="patient", value=code)
@@ -304,6 +312,7 @@ class Gathering:
             if visit is not None:
                 visit.clinic.visits.append(visit)
                 self.visits[found.id] = visit
+                self.lost["visits"].pop(found.id, None)  # another row of it could not be read; this one could
 
     def visit_of(self, found: Found, ends: bool) -> VisitFact | None:
         values = found.values
@@ -311,7 +320,8 @@ class Gathering:
             if name not in values:
                 raise Refused(_("empty"), field=name)
         clinic = self.clinic_of(values)
-        if found.id in self.visits:
+        if known := self.visits.get(found.id):
+            self.check_same_clinic(found, clinic, known.clinic)
             clinic.known["visits"] += 1
             return None
         day, started = clinic.local(values["started"])
@@ -330,12 +340,19 @@ class Gathering:
             reason=values.get("reason", "")[:200],
         )
 
+    def check_same_clinic(self, found: Found, clinic: Clinic, known: Clinic) -> None:
+        if clinic is not known:
+            raise Refused(
+                _("this id was imported for {clinic}; compose ids with the clinic's").format(clinic=known.name),
+                field="id", value=found.id,
+            )  # fmt: skip
+
     def visit(self, values: dict[str, Any]) -> VisitFact | None:
         id = values.get("visit")
         if id is None:
             return None
-        self.check_not_lost("visits", id, "visit")
         if id not in self.visits:
+            self.check_not_lost("visits", id, "visit")
             raise Refused(_("no such visit"), field="visit", value=id)
         return self.visits[id]
 
@@ -349,8 +366,10 @@ class Gathering:
             try:
                 self.check_not_lost("bills", found.id, "id")
                 bill = self.bill_of(found)
-                if found.id in self.bills:
-                    self.check_unchanged(bill, self.bills[found.id])
+                if known := self.bills.get(found.id):
+                    self.check_same_clinic(found, bill.clinic, known.clinic)
+                    self.note_number(found, known)
+                    self.check_unchanged(bill, known)
                     bill.clinic.known["bills"] += 1
                 elif bill.gross < 0 or "credits" in found.values:
                     credit_notes.append((found, bill))
@@ -380,7 +399,7 @@ class Gathering:
                     self.check_not_lost("bills", bill, "bill")
                     if not derived:
                         raise Refused(_("no such bill"), field="bill", value=bill)
-                    drafts[bill] = Found(found.section, found.place, bill, {})
+                    drafts[bill] = Found(found.section, found.place, bill, {"bill": bill})
                 drafts[bill].parts.append(found)
             except Refused as refusal:
                 self.lose(found, refusal)
@@ -434,7 +453,7 @@ class Gathering:
         made = {"net": bill.net, "vat": bill.vat, "gross": bill.gross}
         made["amount"] = bill.gross if found.section.includes_vat else bill.net
         for name, amount in made.items():
-            if found.parts[0].section is not found.section and name in values and values[name] != amount:
+            if name in values and values[name] != amount:
                 raise Refused(_("its lines make {amount}").format(amount=amount), field=name, value=values[name])
 
     def check_unchanged(self, bill: BillFact, known: BillFact) -> None:
@@ -462,6 +481,9 @@ class Gathering:
     def keep_bill(self, found: Found, bill: BillFact) -> None:
         bill.clinic.bills.append(bill)
         self.add_bill(bill)
+        self.note_number(found, bill)
+
+    def note_number(self, found: Found, bill: BillFact) -> None:
         if number := found.values.get("number"):
             self.bills_of["number"].setdefault(number, []).append(bill)
 
@@ -507,8 +529,8 @@ class Gathering:
         if found.id:
             found.id += found.section.suffix
             return
-        said = repr([(name, str(value)) for name, value in sorted(found.values.items())])
-        content = hashlib.sha256(said.encode()).hexdigest()[:24]
+        said = {**found.values, "amount": f"{found.values['amount'].normalize():f}"}
+        content = hashlib.sha256(repr([str(said.get(name, "")) for name in CONTENT]).encode()).hexdigest()[:24]
         alike[content] += 1
         found.id = f"#{content}.{alike[content]}"
 
@@ -546,9 +568,9 @@ class Gathering:
     def paid_bill(self, values: dict[str, Any], amount: Decimal, kind: str) -> BillFact:
         """The bill that was paid: by its id, its number, its visit or its patient, whichever the row gives first."""
         if id := values.get("bill"):
-            self.check_not_lost("bills", id, "bill")
             if id in self.bills:
                 return self.bills[id]
+            self.check_not_lost("bills", id, "bill")
             raise Refused(_("no such bill"), field="bill", value=id)
         if number := values.get("bill_number"):
             return self.fitting(self.bills_of["number"].get(number, []), amount, kind, "bill_number", number)
@@ -576,7 +598,8 @@ class Gathering:
         code = short(values.get("payer", self.settings.payer), 64, "payer")
         if "payer" in values and self.mapping.sections["payers"] and code not in self.payers:
             raise Refused(_("no such payer.") + hint(code, self.payers), field="payer", value=code)
-        clinic.payers[code] = self.payers.get(code, code)[:200]
+        if code not in clinic.there["payers"]:
+            clinic.payers[code] = self.payers.get(code, code)[:200]
         return code
 
     def keep_payment(self, payment: PaymentFact) -> None:
@@ -616,7 +639,10 @@ class Gathering:
         if named := found.values.get("refund_of"):
             candidates = [payment for payment in candidates if payment.id in (named, named + found.section.suffix)]
         candidates.sort(
-            key=lambda payment: (payment.left == amount, payment.left >= amount, payment.taken_at), reverse=True
+            key=lambda payment: (
+                payment.date <= refund.date, payment.left == amount, payment.left >= amount, payment.taken_at
+            ),
+            reverse=True,
         )
         parts: list[tuple[PaymentFact, Decimal]] = []
         for payment in candidates:
@@ -636,8 +662,8 @@ class Gathering:
             payment.left -= share
             one = PaymentFact(
                 refund.id if len(parts) == 1 else f"{refund.id}/{number}",
-                refund.bill, refund.kind, refund.method, -share, refund.payer, max(refund.date, payment.date),
-                max(refund.taken_at, payment.taken_at), refund.reference, refund.reason, payment,
+                refund.bill, refund.kind, refund.method, -share, refund.payer, refund.date, refund.taken_at,
+                refund.reference, refund.reason, payment,
             )  # fmt: skip
             refunds.append(one)
         return refunds
@@ -652,6 +678,3 @@ def vat_codes(chart: str) -> dict[str, Decimal]:
 def _sortable(moment: Moment) -> str:
     """Moments of one field are written alike, so that their texts sort as they do."""
     return moment.isoformat()
-
-
-__all__ = ["Gathered", "LineFact", "gather"]

@@ -70,7 +70,7 @@ class Bill(Owned):
         triggers = (
             triggers.bill_append_only,
             triggers.day_open,
-            laws.numbered("'bill'"),
+            *laws.numbered("'bill'"),
             triggers.bill_complete,
             triggers.bill_outstanding,
             laws.no_truncate(),
@@ -213,7 +213,7 @@ class Payment(Owned):
         triggers = (
             triggers.payment_append_only,
             triggers.day_open,
-            laws.numbered("'payment'"),
+            *laws.numbered("'payment'"),
             triggers.refund_within_payment,
             triggers.reference_repeated,
             triggers.payment_outstanding,

@@ -110,7 +110,7 @@ class EndOfDayReconciliation(Owned):
         triggers = (
             triggers.close_append_only,
             triggers.close_dated,
-            laws.numbered("'day_close'", when="NEW.revision = 1"),
+            *laws.numbered("'day_close'", when="NEW.revision = 1"),
             laws.no_truncate(),
         )
 

@@ -177,3 +177,32 @@ def test_a_clinic_day_keeps_its_date(clinic):
     assert law_broken_by(lambda: ClinicDay.objects.filter(pk=day.pk).update(date=day.date - timedelta(1))) == (
         "clinic_day_kept"
     )
+
+
+def test_a_bulk_insert_is_numbered_without_gaps_for_each_administration(clinic):
+    other = make_clinic("Elsewhere")
+
+    def payments(of, count):
+        bill = of.bill("9.00")
+        row = {"administration": of.administration, "clinic_day": bill.clinic_day, "bill": bill, "method": "CASH"}
+        return [Payment(**row, amount=D(1)) for _ in range(count)]
+
+    mixed = [row for pair in zip(payments(clinic, 5), payments(other, 5), strict=True) for row in pair]
+    Payment.objects.bulk_create(mixed)
+    Payment.objects.bulk_create(payments(clinic, 2))
+
+    for of, count in ((clinic, 7), (other, 5)):
+        numbers = Payment.objects.filter(administration=of.administration).values_list("number", flat=True)
+        assert sorted(numbers) == list(range(1, count + 1))
+
+
+def test_a_number_cannot_be_smuggled_in_through_the_setting_of_the_transaction(clinic):
+    bill = clinic.bill("9.00")
+
+    def smuggle():
+        sql("SELECT set_config('daybook.n' || md5(%s || 'payment'), '500', true)", str(clinic.administration.pk))
+        Payment.objects.create(
+            administration=clinic.administration, clinic_day=bill.clinic_day, bill=bill, method="CASH", amount=D(1)
+        )
+
+    assert law_broken_by(smuggle) == "numbers_without_gaps"

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from django.conf import settings as django_settings
 from django.urls import path
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
@@ -301,7 +300,3 @@ def test_a_bug_is_500_and_tells_nothing_of_its_insides(api, clinic, owner):
     assert refused(answer) == (500, "INTERNAL_ERROR")
     assert b"secret" not in answer.content
 
-
-def test_a_message_is_in_the_language_of_the_reader(api, clinic):
-    assert [code for code, _ in django_settings.LANGUAGES] == ["en", "nl", "nb"]
-    assert api.get("/api/members/", headers={"accept-language": "nl"}).status_code == 401

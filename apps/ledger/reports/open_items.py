@@ -67,6 +67,4 @@ def _control_accounts(administration: Administration, as_of: date) -> list[Accou
     posted = Q(lines__entry__status=JournalEntry.Status.POSTED, lines__entry__date__lte=as_of)
     balance = Sum("lines__debit", filter=posted) - Sum("lines__credit", filter=posted)
     accounts = Account.objects.filter(administration=administration).exclude(control="")
-    return list(
-        accounts.annotate(balance=Coalesce(balance, Value(ZERO), output_field=amount_field())).order_by("code")
-    )
+    return list(accounts.annotate(balance=Coalesce(balance, Value(ZERO), output_field=amount_field())).order_by("code"))

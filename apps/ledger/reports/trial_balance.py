@@ -57,8 +57,8 @@ class TrialBalance:
 def trial_balance(administration: Administration, as_of: date, since: date | None = None) -> TrialBalance:
     """The balance of every account at the end of ``as_of``, from posted entries, in one query."""
     moved = Q(lines__entry__status=JournalEntry.Status.POSTED, lines__entry__date__lte=as_of)
-    inside = moved & Q(lines__entry__date__gte=since) if since else moved
-    before = moved & Q(lines__entry__date__lt=since) if since else Q(pk__in=[])
+    before = moved & Q(lines__entry__date__lt=since or date.min)
+    inside = moved & Q(lines__entry__date__gte=since or date.min)
     accounts = (
         Account.objects.filter(moved, administration=administration)
         .annotate(

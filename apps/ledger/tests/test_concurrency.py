@@ -194,7 +194,7 @@ def test_a_month_that_another_connection_opens_holds_up_the_posting_into_its_yea
 
 def test_of_two_reversals_at_once_one_is_refused(books):
     entry = EntryFactory(books=books)
-    reverse = dict(by=books.owner, reason="typed twice")
+    reverse = {"by": books.owner, "reason": "typed twice"}
     with threads() as start:
         with transaction.atomic():
             reverse_entry(entry, **reverse)

@@ -1,0 +1,279 @@
+"""What billing's pages share: which clinic is meant, one write per form, names of patients, filters of lists."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, reverse
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext_lazy as _
+
+from apps.billing.models import Outstanding, Patient
+from apps.billing.services.days import local_date
+from apps.core import display
+from apps.core.admin_site import ScopedAdmin
+from apps.core.errors import DomainError, IdempotencyKeyReused, refusal_for
+from apps.core.models import Administration, IdempotentRequest
+from apps.core.permissions import Act, may, may_somewhere, roles_of, roles_with
+
+CHOSEN = "administration"  # in the session: the clinic somebody works in until they choose another
+
+
+class BillingAdmin(ScopedAdmin):
+    """Rows of billing: looked at by everybody who works with the clinic, written by services alone."""
+
+    view_act = Act.READ_CLINIC
+    actions: Any = None
+
+    class Media:
+        css = {"all": ("daybook/billing.css",)}
+        js = ("daybook/billing.js",)
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """Which clinic is asked only of those who have several."""
+        filters = super().get_list_filter(request)
+        return filters if len(roles_of(request.user)) > 1 else [one for one in filters if not _of_clinic(one)]
+
+    def page(self, request: HttpRequest, name: str, title: Any, **context: Any) -> TemplateResponse:
+        """A page of our own in the admin's frame."""
+        shown = {**self.admin_site.each_context(request), "title": title, **context}
+        return TemplateResponse(request, f"admin/billing/{name}.html", shown)
+
+
+def _of_clinic(entry: Any) -> bool:
+    return (entry[0] if isinstance(entry, tuple) else entry) == "administration"
+
+
+# Which clinic --------------------------------------------------------------------------------------------------------
+
+
+def clinics(request: HttpRequest, act: Act | None = None) -> list[Administration]:
+    """The administrations that the person works in (and may do ``act`` in)."""
+    roles = roles_with(act) if act else None
+    return list(Administration.objects.visible_to(request.user, roles=roles))  # type: ignore[arg-type]
+
+
+def chosen(request: HttpRequest, among: list[Administration]) -> Administration:
+    """The clinic that the address names, otherwise the one chosen last, otherwise the first. Raises Http404."""
+    by_id = {str(administration.pk): administration for administration in among}
+    named = request.GET.get("administration") or request.POST.get("administration")
+    if named:
+        if named not in by_id:
+            raise Http404
+        request.session[CHOSEN] = named
+    return by_id.get(request.session.get(CHOSEN, "")) or among[0]
+
+
+def clinic_or_404(request: HttpRequest, administration_id: UUID, act: Act) -> Administration:
+    """Raises Http404 for a clinic that is missing or foreign, PermissionDenied where the role lacks ``act``."""
+    user: Any = request.user
+    administration = Administration.objects.visible_to(user).filter(pk=administration_id).first()
+    if administration is None:
+        raise Http404
+    if not may(user, act, administration.pk):
+        raise PermissionDenied
+    return administration
+
+
+# One write per form --------------------------------------------------------------------------------------------------
+
+
+def once(request: HttpRequest, write: Callable[[], str]) -> tuple[str, bool]:
+    """Do ``write`` and answer the address it gave, with True; the same form sent again answers that address and writes
+    nothing. Raises IdempotencyKeyReused when the form came back with other contents.
+
+    The key is written first, in the same transaction: of two that are sent at once the second waits for the first.
+    """
+    user: Any = request.user
+    key = f"form:{request.POST.get('key') or uuid4()}"[:200]
+    asked = hashlib.sha256(f"{request.path}\n{_contents(request.POST)}".encode()).hexdigest()
+    try:
+        with transaction.atomic():
+            mine = IdempotentRequest.objects.create(user=user, key=key, fingerprint=asked, status=302)
+            address = write()
+            mine.answer = address.encode()
+            mine.save(update_fields=["answer"])
+            return address, True
+    except IntegrityError as error:
+        known = IdempotentRequest.objects.filter(user=user, key=key).first()
+        if known is None or known.answer is None:
+            raise refusal_for(error) or error from error
+    if known.fingerprint != asked:
+        raise IdempotencyKeyReused()
+    return bytes(known.answer).decode(), False
+
+
+def _contents(posted: MultiValueDict[str, str]) -> str:
+    return repr(sorted((name, values) for name, values in posted.lists() if name != "csrfmiddlewaretoken"))
+
+
+def said(refusal: DomainError, currency: str) -> str:
+    """What a refusal says, with its amounts as people read them, and the way out."""
+    facts = {
+        name: display.money(fact, currency) if isinstance(fact, Decimal) else display.day(fact) if isinstance(fact, date) else fact
+        for name, fact in refusal.facts.items()
+    }
+    detail = type(refusal)(**facts).detail()
+    return " ".join(str(detail[part]) for part in ("message", "hint") if detail.get(part))
+
+
+def link(name: str, *args: Any, **query: Any) -> str:
+    """The address of an admin page, with a query; empty when there is no such page."""
+    try:
+        address = reverse(f"admin:{name}", args=args)
+    except NoReverseMatch:
+        return ""
+    asked = "&".join(f"{key}={value}" for key, value in query.items() if value not in (None, ""))
+    return f"{address}?{asked}" if asked else address
+
+
+# Patients by name ----------------------------------------------------------------------------------------------------
+
+
+def name_of(patient: Patient, user: Any) -> str:
+    """The patient's name for those who meet patients; empty for everybody else."""
+    identity = getattr(patient, "identity", None)
+    return identity.name if identity and may(user, Act.TAKE_PAYMENTS, patient.administration_id) else ""
+
+
+def named(term: str, user: Any, patient: str = "patient__") -> Q:
+    """Rows whose patient's code starts with ``term``, or whose name holds it where the person may know names."""
+    desks = [pk for pk in roles_of(user) if may(user, Act.TAKE_PAYMENTS, pk)]
+    by_name = Q(**{f"{patient}identity__name__icontains": term, "administration__in": desks})
+    return Q(**{f"{patient}code__istartswith": term}) | by_name
+
+
+class PatientNames(BillingAdmin):
+    """A list in which patients are found by code, by the document's number and, at the desk, by name."""
+
+    number_prefixes: tuple[str, ...] = ()
+    patient_path = "patient__"
+    search_fields: Any = ("pk",)  # the search below reads the term itself
+
+    def get_search_results(self, request: HttpRequest, rows: Any, term: str) -> tuple[Any, bool]:
+        term = term.strip()
+        if not term:
+            return rows, False
+        wanted = named(term, request.user, self.patient_path)
+        digits = term.upper()
+        for prefix in self.number_prefixes:
+            digits = digits.removeprefix(prefix)
+        if self.number_prefixes and digits.isdecimal() and len(digits) < 10:
+            wanted |= Q(number=int(digits))
+        return rows.filter(wanted), False
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Names stand in the list only for those who meet patients."""
+        columns = super().get_list_display(request)
+        if may_somewhere(request.user, Act.TAKE_PAYMENTS):
+            return columns
+        return [column for column in columns if column != "patient_name"]
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        rows = super().get_queryset(request)
+        # A column knows no request, so each row is told which names may be read from it.
+        desks = [pk for pk in roles_of(request.user) if may(request.user, Act.TAKE_PAYMENTS, pk)]  # type: ignore[arg-type]
+        return rows.annotate(name_shown=models.Case(models.When(administration__in=desks, then=self.name_column())))
+
+    def name_column(self) -> Any:
+        return models.F(f"{self.patient_path}identity__name")
+
+    @admin.display(description=_("name"))
+    def patient_name(self, obj: Any) -> str:
+        return obj.name_shown or ""
+
+
+# Filters -------------------------------------------------------------------------------------------------------------
+
+
+class DayFilter(admin.SimpleListFilter):
+    """Rows of one clinic day: today, yesterday, or the day that a link names."""
+
+    title = _("day")
+    parameter_name = "day"
+    path = "clinic_day__date"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        somewhere = Administration.objects.visible_to(request.user).first()  # type: ignore[arg-type]
+        if somewhere is None:
+            return []
+        today = local_date(somewhere)
+        days = {today: _("Today"), date.fromordinal(today.toordinal() - 1): _("Yesterday")}
+        named_day = parsed_day(self.value())
+        if named_day:
+            days.setdefault(named_day, display.day(named_day))
+        return [(day.isoformat(), title) for day, title in days.items()]
+
+    def queryset(self, request: HttpRequest, rows: Any) -> Any:
+        day = parsed_day(self.value())
+        return rows.filter(**{self.path: day}) if day else rows
+
+
+class OwedFilter(admin.SimpleListFilter):
+    """Bills that leave something open: ``patient``, ``payer``, ``any`` or ``credit``, as of now or of ``@date``."""
+
+    title = _("open")
+    parameter_name = "owed"
+    words = {
+        "any": _("Anything open"),
+        "patient": _("Owed by the patient"),
+        "payer": _("Owed by a payer"),
+        "credit": _("Credits of patients"),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        choices = list(self.words.items())
+        kind, day = parsed_owed(self.value())
+        if kind and day:
+            choices.append((self.value(), f"{self.words[kind]}, {display.day(day)}"))  # type: ignore[arg-type]
+        return choices
+
+    def queryset(self, request: HttpRequest, rows: Any) -> Any:
+        kind, day = parsed_owed(self.value())
+        if not kind:
+            return rows
+        open_ = Outstanding.objects.as_of(day) if day else Outstanding.objects.now()
+        open_ = open_.filter(amount__lt=0) if kind == "credit" else open_.filter(amount__gt=0)
+        if kind in ("patient", "payer"):
+            open_ = open_.filter(debtor=kind.upper())
+        administrations = Administration.objects.visible_to(request.user)  # type: ignore[arg-type]
+        return rows.filter(pk__in=open_.filter(administration__in=administrations).values("bill"))
+
+
+def parsed_day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+def parsed_owed(text: str | None) -> tuple[str, date | None]:
+    """``patient@2026-03-03`` as its two parts; an unknown kind is empty."""
+    kind, _at, day = (text or "").partition("@")
+    return (kind if kind in OwedFilter.words else ""), parsed_day(day)
+
+
+class LateFilter(admin.SimpleListFilter):
+    """What was entered for a day that was signed already."""
+
+    title = _("late")
+    parameter_name = "late"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("yes", _("Entered late"))]
+
+    def queryset(self, request: HttpRequest, rows: Any) -> Any:
+        return rows.filter(late_for__isnull=False) if self.value() == "yes" else rows
+
+
+def answer_405(*methods: str) -> HttpResponse:
+    return HttpResponse(status=405, headers={"Allow": ", ".join(methods)})

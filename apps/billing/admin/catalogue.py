@@ -1,0 +1,268 @@
+"""Patients, payers, services with prices by date, service groups; and how forms find them while typing."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Sum
+from django.forms import ModelForm
+from django.http import HttpRequest, JsonResponse
+from django.urls import URLPattern, path
+from django.utils.dateparse import parse_date
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from apps.billing.admin.base import BillingAdmin, PatientNames, clinic_or_404, named
+from apps.billing.forms import PatientForm, new_code
+from apps.billing.models import (
+    Outstanding,
+    Patient,
+    PatientIdentity,
+    Payer,
+    Service,
+    ServiceGroup,
+    ServicePrice,
+)
+from apps.billing.services.catalogue import register_patient, register_payer
+from apps.billing.services.days import local_date
+from apps.core import display
+from apps.core.admin_site import ScopedStackedInline, ScopedTabularInline
+from apps.core.events import record
+from apps.core.money import ZERO, currency
+from apps.core.permissions import Act
+from apps.ledger.models import Account, VatCode
+
+MOST_FOUND = 10
+
+
+class IdentityInline(ScopedStackedInline):
+    """Who the patient is: for those who meet patients, and for nobody else."""
+
+    model = PatientIdentity
+    view_act = add_act = change_act = Act.TAKE_PAYMENTS
+    fields = ("name", "birth_date", "email")
+    can_delete = False
+    max_num = 1
+
+
+@admin.register(Patient)
+class PatientAdmin(PatientNames):
+    add_act = change_act = Act.TAKE_PAYMENTS
+    refusal_fields = {"CODE_TAKEN": "code"}
+
+    list_display = ("code", "patient_name", "created", "administration")
+    list_filter = ("administration",)
+    list_select_related = ("administration",)
+    patient_path = ""
+    search_help_text = _("Code or name")
+    inlines = (IdentityInline,)
+
+    @admin.display(description=_("registered"), ordering="created_at")
+    def created(self, patient: Patient) -> str:
+        return display.moment(patient.created_at, patient.administration.time_zone)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None and not change:
+            kwargs["form"] = PatientForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("administration", "code") if obj else ("administration", "name", "birth_date", "code")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("code",) if obj else ()
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return self.inlines if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Patient, form: Any, change: bool) -> None:
+        if change:
+            return  # a code is for good, and the name stands in its own row
+        asked = form.cleaned_data
+        made = register_patient(
+            obj.administration,
+            code=asked["code"] or new_code(),
+            name=asked["name"],
+            birth_date=asked["birth_date"],
+            by=request.user,  # type: ignore[arg-type]
+        )
+        obj.pk, obj.code, obj.party = made.pk, made.code, made.party
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        super().save_formset(request, form, formset, change)
+        if formset.has_changed():  # that it changed, never what it was
+            record("billing.identity_changed", form.instance, by=request.user)  # type: ignore[arg-type]
+
+    def get_urls(self) -> list[URLPattern]:
+        find = path("find/<uuid:administration_id>/", self.admin_site.admin_view(self.find_view), name="billing_patient_find")
+        return [find, *super().get_urls()]
+
+    def find_view(self, request: HttpRequest, administration_id: UUID) -> JsonResponse:
+        """Patients whose code, name or birth date is being typed, the best ten, with what they owe."""
+        administration = clinic_or_404(request, administration_id, Act.TAKE_PAYMENTS)
+        term = request.GET.get("q", "").strip()
+        rows = Patient.objects.filter(administration=administration)
+        born = typed_date(term)
+        if born:
+            rows = rows.filter(identity__birth_date=born)
+        else:
+            rows = rows.filter(named(term, request.user, ""))
+        found = list(rows.select_related("identity").order_by("code")[:MOST_FOUND]) if len(term) > 1 else []
+        owed = dict(
+            Outstanding.objects.now()
+            .filter(bill__patient__in=found, debtor=Outstanding.Debtor.PATIENT)
+            .order_by()
+            .values_list("bill__patient")
+            .annotate(sum=Sum("amount"))
+        )
+        return _found(
+            {
+                "value": patient.code,
+                "label": _label(patient),
+                "note": _owes(owed.get(patient.pk, ZERO), administration.currency),
+            }
+            for patient in found
+        )
+
+
+def _label(patient: Patient) -> str:
+    identity = getattr(patient, "identity", None)
+    if identity is None:
+        return ""
+    born = display.day(identity.birth_date).partition(" ")[2] if identity.birth_date else ""
+    return ", ".join(part for part in (identity.name, born) if part)
+
+
+def _owes(amount: Decimal, code: str) -> str:
+    if not amount:
+        return ""
+    words = _("owes %(amount)s") if amount > 0 else _("has a credit of %(amount)s")
+    return str(words) % {"amount": display.money(abs(amount), code)}
+
+
+def typed_date(term: str) -> date | None:
+    """``1980-03-12``, ``12-03-1980``, ``12.3.1980`` or ``12/3/1980``."""
+    parts = term.replace("/", "-").replace(".", "-").split("-")
+    if len(parts) == 3 and all(part.isdecimal() for part in parts):
+        year, month, day = parts if len(parts[0]) == 4 else reversed(parts)
+        try:
+            return parse_date(f"{year:0>4}-{month:0>2}-{day:0>2}") if len(year) == 4 else None
+        except ValueError:
+            return None
+    return None
+
+
+def _found(results: Any) -> JsonResponse:
+    return JsonResponse({"results": list(results)}, headers={"Cache-Control": "no-store"})
+
+
+@admin.register(Payer)
+class PayerAdmin(BillingAdmin):
+    add_act = Act.SET_PRICES
+    refusal_fields = {"CODE_TAKEN": "code"}
+
+    list_display = ("name", "code", "administration")
+    list_filter = ("administration",)
+    list_select_related = ("administration",)
+    search_fields = ("name", "code")
+    fields = ("administration", "code", "name")
+
+    def save_model(self, request: HttpRequest, obj: Payer, form: ModelForm[Payer], change: bool) -> None:
+        made = register_payer(obj.administration, code=obj.code, name=obj.name, by=request.user)  # type: ignore[arg-type]
+        obj.pk, obj.party = made.pk, made.party
+
+
+class PriceInline(ScopedTabularInline):
+    """What the service costs from one date to another; a bill keeps the price of its own day."""
+
+    model = ServicePrice
+    view_act = Act.READ_CLINIC
+    add_act = change_act = Act.SET_PRICES
+    fields = ("valid_from", "valid_until", "price", "includes_vat")
+    ordering = ("-valid_from",)
+    can_delete = False
+
+
+@admin.register(Service)
+class ServiceAdmin(BillingAdmin):
+    add_act = change_act = Act.SET_PRICES
+
+    list_display = ("code", "name", "group", "price_now", "is_active", "administration")
+    list_filter = ("is_active", "group", "administration")
+    list_select_related = ("administration", "group")
+    search_fields = ("code", "name")
+    fields = ("administration", "code", "name", "group", "vat_code", "is_active")
+    inlines = (PriceInline,)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list, each service with its price of today: one query for the page."""
+        changelist = super().get_changelist_instance(request)
+        services = list(changelist.result_list)
+        today = {service.administration_id: local_date(service.administration) for service in services}
+        prices: dict[Any, ServicePrice] = {}
+        for day in set(today.values()):
+            there = [service for service in services if today[service.administration_id] == day]
+            prices |= {price.service_id: price for price in ServicePrice.objects.on(day).filter(service__in=there)}
+        for service in services:
+            service.price_today = prices.get(service.pk)
+        changelist.result_list = services
+        return changelist
+
+    @admin.display(description=_("price today"))
+    def price_now(self, service: Any) -> SafeString:
+        price = service.price_today
+        return display.amount(price.price if price else None, service.administration.currency)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        match = request.resolver_match
+        if match and match.kwargs.get("object_id") and db_field.related_model in (ServiceGroup, VatCode):
+            own = Service.objects.filter(pk=match.kwargs["object_id"]).values("administration")
+            field.queryset = field.queryset.filter(administration__in=own)
+        return field
+
+    def get_urls(self) -> list[URLPattern]:
+        find = path("find/<uuid:administration_id>/", self.admin_site.admin_view(self.find_view), name="billing_service_find")
+        return [find, *super().get_urls()]
+
+    def find_view(self, request: HttpRequest, administration_id: UUID) -> JsonResponse:
+        """Services whose code or name is being typed, with what they cost today."""
+        administration = clinic_or_404(request, administration_id, Act.TAKE_PAYMENTS)
+        term = request.GET.get("q", "").strip()
+        rows = Service.objects.filter(administration=administration, is_active=True).select_related("vat_code")
+        starts, holds = rows.filter(code__istartswith=term), rows.filter(name__icontains=term)
+        found = list((starts | holds).order_by("code")[:MOST_FOUND]) if term else []
+        day = local_date(administration)
+        prices = {price.service_id: price for price in ServicePrice.objects.on(day).filter(service__in=found)}
+        digits = currency(administration.currency).digits
+        return _found(
+            {
+                "value": service.code,
+                "label": service.name,
+                "note": display.money(prices[service.pk].price, administration.currency)
+                if service.pk in prices
+                else str(_("no price today")),
+                "price": f"{prices[service.pk].price:.{digits}f}" if service.pk in prices else None,
+                "rate": None if service.pk not in prices or prices[service.pk].includes_vat else str(service.vat_code.rate),
+            }
+            for service in found
+        )
+
+
+@admin.register(ServiceGroup)
+class ServiceGroupAdmin(BillingAdmin):
+    add_act = change_act = Act.SET_PRICES
+
+    list_display = ("name", "code", "account", "administration")
+    list_filter = ("administration",)
+    list_select_related = ("account", "administration")
+    search_fields = ("name", "code")
+    fields = ("administration", "code", "name", "account")
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.related_model is Account:
+            field.queryset = field.queryset.filter(type=Account.Type.REVENUE)
+        return field

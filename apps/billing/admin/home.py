@@ -1,0 +1,171 @@
+"""The home page: what is open today, for the desk; what to sign, for the manager; where to look, for the others."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Sum
+from django.http import HttpRequest
+from django.utils import timezone
+
+from apps.billing.admin.base import chosen, clinics, link, name_of
+from apps.billing.admin.closes import Status, day_link, newest
+from apps.billing.models import Bill, ClinicDay, NightlyClose, Outstanding, Payment, Service, Visit
+from apps.billing.services.days import local_date
+from apps.core.models import Administration
+from apps.core.money import ZERO
+from apps.core.permissions import Act, may
+
+MOST_VISITS = 20
+MOST_DAYS = 8
+
+
+@dataclass(frozen=True)
+class ActiveVisit:
+    """Somebody who is here, what they owe, and the bill to take it for."""
+
+    visit: Visit
+    name: str
+    owed: Decimal
+    bill: Any
+    minutes: int
+    from_before: bool
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The takings of one method, and their share of the largest in percent."""
+
+    word: str
+    amount: Decimal
+    share: int
+    link: str
+
+
+def shown(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What the home page shows to this person: a constant number of queries, whatever history holds."""
+    user: Any = request.user
+    mine = clinics(request)
+    if not mine:
+        return {**context, "operator": user.is_superuser, "nobody": not user.is_superuser}
+    administration = chosen(request, mine)
+    pk = administration.pk
+    today = local_date(administration)
+    page = {
+        **context,
+        "clinics": mine,
+        "administration": administration,
+        "today": today,
+        "close_link": day_link(pk, today),
+        "desk": may(user, Act.TAKE_PAYMENTS, pk),
+        "signs": may(user, Act.REVIEW_CLOSE, pk),
+        "reads_ledger": may(user, Act.READ_LEDGER, pk),
+        "manages": may(user, Act.MANAGE_PEOPLE, pk),
+        "operator": user.is_superuser,
+    }
+    if may(user, Act.READ_CLINIC, pk):
+        page |= _waiting(administration, today)
+    if page["desk"]:
+        page |= _desk(administration, today, page["close_of_today"], user)
+    return page
+
+
+def _desk(administration: Administration, today: date, close: Any, user: Any) -> dict[str, Any]:
+    mine = {"administration__id__exact": administration.pk}
+    day = ClinicDay.objects.filter(administration=administration, date=today).first()
+    visits = Visit.objects.filter(administration=administration)
+    active = visits.filter(status=Visit.Status.ACTIVE, date__lte=today)
+    unpaid = Outstanding.objects.now().filter(
+        bill__clinic_day=day, debtor=Outstanding.Debtor.PATIENT, amount__gt=0
+    ).aggregate(sum=Sum("amount", default=ZERO), count=Count("*"))
+    sums = dict(Payment.objects.filter(clinic_day=day).order_by().values_list("method").annotate(sum=Sum("amount")))
+    return {
+        "visits_count": visits.filter(date=today).count(),
+        "active_count": active.count(),
+        "bills_count": Bill.objects.filter(clinic_day=day, kind=Bill.Kind.BILL).count(),
+        "unpaid": unpaid,
+        "visits_link": link("billing_visit_changelist", **mine, day=today.isoformat()),
+        "active_link": link("billing_visit_changelist", **mine, status__exact="ACTIVE"),
+        "bills_link": link("billing_bill_changelist", **mine, day=today.isoformat(), kind__exact="BILL"),
+        "unpaid_link": link("billing_bill_changelist", **mine, day=today.isoformat(), owed="patient"),
+        "bars": _bars(sums, mine, today, with_cash=close is not None),
+        "cash_shown": close is not None,
+        "active": _active(active, today, user),
+        "no_services": not Service.objects.filter(administration=administration, is_active=True).exists(),
+        "sets_prices": may(user, Act.SET_PRICES, administration.pk),
+    }
+
+
+def _bars(sums: dict[str, Decimal], mine: dict[str, Any], today: date, *, with_cash: bool) -> list[Bar]:
+    methods = [method for method in Payment.Method if with_cash or method != Payment.Method.CASH]
+    largest = max((sums.get(method, ZERO) for method in methods), default=ZERO)
+    return [
+        Bar(
+            str(method.label),
+            sums.get(method, ZERO),
+            int(100 * max(sums.get(method, ZERO), ZERO) / largest) if largest > 0 else 0,
+            link("billing_payment_changelist", **mine, day=today.isoformat(), method__exact=method),
+        )
+        for method in methods
+    ]
+
+
+def _active(active: Any, today: date, user: Any) -> list[ActiveVisit]:
+    """Who is here, longest first, with the oldest bill that they still owe on."""
+    visits = list(active.select_related("patient__identity").order_by("started_at")[:MOST_VISITS])
+    owed: dict[Any, Decimal] = {}
+    bills: dict[Any, Any] = {}
+    rows = Outstanding.objects.now().filter(
+        bill__visit__in=visits, debtor=Outstanding.Debtor.PATIENT, amount__gt=0
+    )
+    for visit, bill, amount in rows.order_by("bill").values_list("bill__visit", "bill", "amount"):
+        owed[visit] = owed.get(visit, ZERO) + amount
+        bills.setdefault(visit, bill)
+    now = timezone.now()
+    return [
+        ActiveVisit(
+            visit,
+            name_of(visit.patient, user),
+            owed.get(visit.pk, ZERO),
+            bills.get(visit.pk),
+            int((now - visit.started_at) / timedelta(minutes=1)),
+            visit.date < today,
+        )
+        for visit in visits
+    ]
+
+
+def _waiting(administration: Administration, today: date) -> dict[str, Any]:
+    """Days that are not finalized: those that wait for a signature and those that nobody prepared; and the night."""
+    days = (
+        ClinicDay.objects.filter(administration=administration, is_finalized=False, date__lte=today)
+        .order_by("-date")
+        .prefetch_related("closes__prepared_by")[: 4 * MOST_DAYS]
+    )
+    to_sign, unprepared, close_of_today = [], [], None
+    for day in days:
+        close = newest(day)
+        if close is not None and close.status == Status.DRAFT:
+            to_sign.append(close)
+        elif day.date < today:
+            unprepared.append(day.date)
+        if day.date == today and close is not None and close.status != Status.CANCELLED:
+            close_of_today = close
+    night = NightlyClose.objects.filter(administration=administration).order_by("-date").first()
+    if close_of_today is None:
+        finalized = ClinicDay.objects.filter(administration=administration, is_finalized=True, date=today).first()
+        close_of_today = newest(finalized) if finalized else None
+    return {
+        "to_sign": [(close, day_link(administration.pk, close.reconciliation_date)) for close in to_sign[:MOST_DAYS]],
+        "to_sign_more": max(len(to_sign) - MOST_DAYS, 0),
+        "to_sign_link": link("billing_endofdayreconciliation_changelist", administration__id__exact=administration.pk, status__exact="DRAFT"),
+        "unprepared": [(day, day_link(administration.pk, day)) for day in unprepared[:MOST_DAYS]],
+        "unprepared_more": max(len(unprepared) - MOST_DAYS, 0),
+        "unprepared_link": link("billing_clinicday_changelist", administration__id__exact=administration.pk, close="none"),
+        "night": night if night and night.state == NightlyClose.State.REFUSED else None,
+        "night_link": link("billing_nightlyclose_change", night.pk) if night else "",
+        "close_of_today": close_of_today,
+    }
+
+

@@ -1,0 +1,364 @@
+"""Bills and payments: lists, pages, taking a payment, giving it back, crediting a bill, the receipt."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import OuterRef, Subquery, Sum
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from apps.billing.admin.base import (
+    DayFilter,
+    LateFilter,
+    OwedFilter,
+    PatientNames,
+    link,
+    name_of,
+    once,
+    parsed_owed,
+    said,
+)
+from apps.billing.admin.visits import shown_to
+from apps.billing.forms import PayForm, ReasonForm, RefundForm, TenderFormSet, change_due, tenders_of
+from apps.billing.models import Bill, Outstanding, Payment
+from apps.billing.services.charging import credit_bill
+from apps.billing.services.payments import Tender, owed, refund_payment, take_payment
+from apps.core import display
+from apps.core.errors import DomainError
+from apps.core.events import record
+from apps.core.models import Event
+from apps.core.money import ZERO
+from apps.core.permissions import Act, may
+
+PRINTED = "billing.receipt_printed"
+
+
+class MoneyAdmin(PatientNames):
+    """A list of amounts. Filtered to a day or to what is open, its sum stands above it: the figure that led here."""
+
+    summed = ""
+    list_before_template = "admin/billing/list_sum.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        answer = super().changelist_view(request, extra_context)
+        changelist = getattr(answer, "context_data", {}).get("cl")
+        if changelist is not None and {"day", "owed"} & set(request.GET):
+            currencies = list(changelist.queryset.order_by().values_list("administration__currency", flat=True).distinct()[:2])
+            if len(currencies) == 1:
+                sums = changelist.queryset.order_by().aggregate(sum=Sum(self.summed_by(request), default=ZERO))
+                answer.context_data["sum"] = display.money(sums["sum"], currencies[0])
+        return answer
+
+    def summed_by(self, request: HttpRequest) -> str:
+        return self.summed
+
+
+@admin.register(Bill)
+class BillAdmin(MoneyAdmin):
+    list_display = ("number_shown", "day", "patient", "patient_name", "kind_shown", "total", "owed_by_patient", "owed_by_payer", "administration")
+    list_display_links = ("number_shown", "patient")
+    list_filter = (DayFilter, OwedFilter, "kind", LateFilter, "administration")
+    list_select_related = ("administration", "patient", "clinic_day")
+    search_help_text = _("Bill number, patient's code or name")
+    number_prefixes = ("B-", "CN-")
+    ordering = ("-id",)
+    summed = "gross"
+
+    def summed_by(self, request: HttpRequest) -> str:
+        kind, _day = parsed_owed(request.GET.get("owed"))
+        return {"patient": "open_patient", "payer": "open_payer", "credit": "open_patient", "any": "open_both"}.get(kind, "gross")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        rows = super().get_queryset(request)
+        kind, day = parsed_owed(request.GET.get("owed"))
+        open_ = Outstanding.objects.as_of(day) if day else Outstanding.objects.now()
+        if kind:
+            open_ = open_.filter(amount__lt=0) if kind == "credit" else open_.filter(amount__gt=0)
+        open_ = open_.filter(bill=OuterRef("pk")).order_by()
+
+        def of(rows: Any) -> Subquery:
+            return Subquery(rows.values("bill").annotate(sum=Sum("amount")).values("sum"))
+
+        return rows.annotate(
+            open_patient=of(open_.filter(debtor=Outstanding.Debtor.PATIENT)),
+            open_payer=of(open_.filter(debtor=Outstanding.Debtor.PAYER)),
+            open_both=of(open_),
+        )
+
+    @admin.display(description=_("bill"), ordering="id")
+    def number_shown(self, bill: Bill) -> str:
+        return str(bill)
+
+    @admin.display(description=_("day"))
+    def day(self, bill: Bill) -> str:
+        return display.day(bill.clinic_day.date)
+
+    @admin.display(description=_("kind"), ordering="kind")
+    def kind_shown(self, bill: Bill) -> str:
+        return bill.get_kind_display()
+
+    @admin.display(description=_("total"), ordering="gross")
+    def total(self, bill: Bill) -> SafeString:
+        return display.amount(bill.gross, bill.administration.currency)
+
+    @admin.display(description=_("owed by patient"))
+    def owed_by_patient(self, bill: Any) -> SafeString:
+        return display.amount(bill.open_patient, bill.administration.currency)
+
+    @admin.display(description=_("owed by payer"))
+    def owed_by_payer(self, bill: Any) -> SafeString:
+        return display.amount(bill.open_payer, bill.administration.currency)
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        ours = [
+            path("<uuid:object_id>/pay/", wrap(self.pay_page), name="billing_bill_pay"),
+            path("<uuid:object_id>/credit/", wrap(self.credit_page), name="billing_bill_credit"),
+            path("<uuid:object_id>/receipt/", wrap(self.receipt_page), name="billing_bill_receipt"),
+        ]
+        return [*ours, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The bill with its lines and payments: it never changes, a credit note corrects it."""
+        bill = self.find(request, object_id, Act.READ_CLINIC)
+        user: Any = request.user
+        open_ = {
+            row["debtor"]: row["sum"]
+            for row in Outstanding.objects.now().filter(bill=bill).order_by().values("debtor").annotate(sum=Sum("amount"))
+        }
+        credit_note = bill.credit_notes.first()
+        return self.page(
+            request,
+            "bill",
+            f"{bill.get_kind_display()} {bill}",
+            bill=bill,
+            administration=bill.administration,
+            name=name_of(bill.patient, user),
+            lines=bill.lines.all(),
+            payments=bill.payments.select_related("payer", "taken_by", "clinic_day").order_by("id"),
+            credit_note=credit_note,
+            owed=open_.get(Outstanding.Debtor.PATIENT, ZERO),
+            owed_by_payer=open_.get(Outstanding.Debtor.PAYER, ZERO),
+            may_take=may(user, Act.TAKE_PAYMENTS, bill.administration_id),
+            may_credit=may(user, Act.APPROVE, bill.administration_id),
+            is_bill=bill.kind == Bill.Kind.BILL,
+        )
+
+    def pay_page(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """Take a payment, split over methods if need be."""
+        bill = self.find(request, str(object_id), Act.TAKE_PAYMENTS)
+        administration = bill.administration
+        open_ = owed(bill)
+        posted = request.POST or None
+        form = PayForm(posted, administration=administration)
+        tenders = TenderFormSet(posted, prefix="tenders", form_kwargs={"administration": administration})
+        if posted and all([form.is_valid(), tenders.is_valid()]):
+            answer = self._pay(request, bill, form, tenders_of(tenders))
+            if answer:
+                return answer
+        return self.page(
+            request,
+            "pay",
+            _("Take a payment for %(bill)s") % {"bill": bill},
+            bill=bill,
+            name=name_of(bill.patient, request.user),
+            owed=open_,
+            owed_plain=f"{max(open_, ZERO):f}",
+            form=form,
+            tenders=tenders,
+            **shown_to(form),
+        )
+
+    def _pay(self, request: HttpRequest, bill: Bill, form: PayForm, tenders: list[Tender]) -> HttpResponse | None:
+        if not tenders:
+            form.add_error(None, _("Type the amount that is paid."))
+            return None
+        try:
+            change = change_due(form.cleaned_data.get("cash_given"), tenders)
+        except ValidationError as error:
+            form.add_error("cash_given", error)
+            return None
+        code = bill.administration.currency
+        try:
+            address, new = once(request, lambda: _take(bill, tenders, form.cleaned_data["keep_rest"], request.user))
+        except DomainError as refusal:
+            form.add_error(None, said(refusal, code))
+            return None
+        words = _("The payment is taken.") if new else _("This payment was taken before; nothing was written twice.")
+        if change is not None:
+            words = f"{words} {_('Change: %(amount)s.') % {'amount': display.money(change, code)}}"
+        self.message_user(request, words, messages.SUCCESS if new else messages.INFO)
+        return HttpResponseRedirect(address)
+
+    def credit_page(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """Issue a credit note over the whole bill."""
+        bill = self.find(request, str(object_id), Act.APPROVE)
+        form = ReasonForm(request.POST or None, administration=bill.administration)
+        if form.is_valid():
+            try:
+                address, _new = once(
+                    request,
+                    lambda: link("billing_bill_change", credit_bill(bill, reason=form.cleaned_data["reason"], by=request.user).pk),  # type: ignore[arg-type]
+                )
+            except DomainError as refusal:
+                form.add_error(None, said(refusal, bill.administration.currency))
+            else:
+                self.message_user(request, _("%(bill)s is credited.") % {"bill": bill}, messages.SUCCESS)
+                return HttpResponseRedirect(address)
+        sentence = _("A credit note takes back the whole of %(bill)s, %(amount)s, dated today. What was paid stays a credit of the patient until it is refunded.")
+        return self.page(
+            request,
+            "confirm",
+            _("Credit %(bill)s") % {"bill": bill},
+            form=form,
+            sentence=sentence % {"bill": bill, "amount": display.money(bill.gross, bill.administration.currency)},
+            button=_("Issue the credit note"),
+            back=link("billing_bill_change", bill.pk),
+        )
+
+    def receipt_page(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """A receipt to print. Each print is recorded, and every one after the first is marked as a reprint."""
+        bill = self.find(request, str(object_id), Act.TAKE_PAYMENTS)
+        prints = Event.objects.filter(subject_id=bill.pk, name=PRINTED).order_by("id")
+        before = prints.count()
+        printing = request.method == "POST"
+        if printing:
+            with transaction.atomic():
+                record(PRINTED, bill, by=request.user)  # type: ignore[arg-type]
+        first = prints.first() if before else None
+        context = {
+            "bill": bill,
+            "administration": bill.administration,
+            "name": name_of(bill.patient, request.user),
+            "lines": bill.lines.all(),
+            "payments": bill.payments.select_related("payer").order_by("id"),
+            "owed": owed(bill),
+            "printing": printing,
+            "reprint": before if printing else 0,
+            "printed_before": before,
+            "first_printed": display.moment(first.at, bill.administration.time_zone) if first else "",
+            "back": link("billing_visit_change", bill.visit_id) if bill.visit_id else link("billing_bill_change", bill.pk),
+        }
+        return TemplateResponse(request, "admin/billing/receipt.html", context)
+
+
+@transaction.atomic
+def _take(bill: Bill, tenders: list[Tender], keep_rest: bool, user: Any) -> str:
+    for tender in tenders:
+        take_payment(bill, tender=tender, allow_excess=keep_rest, by=user)
+    if bill.visit_id:
+        return link("billing_visit_change", bill.visit_id)
+    return link("billing_bill_change", bill.pk)
+
+
+@admin.register(Payment)
+class PaymentAdmin(MoneyAdmin):
+    list_display = ("number_shown", "day", "method_shown", "kind_shown", "amount_shown", "patient", "patient_name", "reference", "administration")
+    list_display_links = ("number_shown",)
+    list_filter = (DayFilter, "method", "kind", LateFilter, "administration")
+    list_select_related = ("administration", "clinic_day", "bill__patient")
+    search_help_text = _("Receipt number, patient's code or name")
+    number_prefixes = ("R-",)
+    ordering = ("-id",)
+    summed = "amount"
+    patient_path = "bill__patient__"
+
+    @admin.display(description=_("receipt"), ordering="id")
+    def number_shown(self, payment: Payment) -> str:
+        return str(payment)
+
+    @admin.display(description=_("day"))
+    def day(self, payment: Payment) -> str:
+        return display.day(payment.clinic_day.date)
+
+    @admin.display(description=_("method"), ordering="method")
+    def method_shown(self, payment: Payment) -> str:
+        return payment.get_method_display()
+
+    @admin.display(description=_("kind"), ordering="kind")
+    def kind_shown(self, payment: Payment) -> str:
+        return payment.get_kind_display()
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def amount_shown(self, payment: Payment) -> SafeString:
+        return display.amount(payment.amount, payment.administration.currency)
+
+    @admin.display(description=_("patient"))
+    def patient(self, payment: Payment) -> str:
+        return payment.bill.patient.code
+
+    def get_urls(self) -> list[URLPattern]:
+        refund = path(
+            "<uuid:object_id>/refund/", self.admin_site.admin_view(self.refund_page), name="billing_payment_refund"
+        )
+        return [refund, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The payment and what was given back of it."""
+        payment = self.find(request, object_id, Act.READ_CLINIC)
+        user: Any = request.user
+        given_back = list(payment.refunded_by.order_by("id"))
+        return self.page(
+            request,
+            "payment",
+            f"{payment.get_kind_display()} {payment}",
+            payment=payment,
+            administration=payment.administration,
+            name=name_of(payment.bill.patient, user),
+            given_back=given_back,
+            left=_left(payment, given_back),
+            may_refund=may(user, Act.APPROVE, payment.administration_id),
+            is_payment=payment.kind == Payment.Kind.PAYMENT,
+        )
+
+    def refund_page(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """Give back part or all of a payment, by its own method."""
+        payment = self.find(request, str(object_id), Act.APPROVE)
+        code = payment.administration.currency
+        left = _left(payment, list(payment.refunded_by.all()))
+        form = RefundForm(request.POST or None, administration=payment.administration, initial={"amount": left})
+        if form.is_valid():
+            asked = form.cleaned_data
+            try:
+                address, new = once(
+                    request,
+                    lambda: link(
+                        "billing_payment_change",
+                        refund_payment(
+                            payment, amount=asked["amount"], reason=asked["reason"], by=request.user  # type: ignore[arg-type]
+                        ).pk,
+                    ),
+                )
+            except DomainError as refusal:
+                form.add_error("amount", said(refusal, code))
+            else:
+                amount = display.money(asked["amount"], code)
+                words = _("%(amount)s is given back.") if new else _("%(amount)s was given back before; nothing was written twice.")
+                self.message_user(request, words % {"amount": amount}, messages.SUCCESS if new else messages.INFO)
+                return HttpResponseRedirect(address)
+        sentence = _("The money goes back by %(method)s, today. %(left)s is left of %(payment)s.")
+        return self.page(
+            request,
+            "confirm",
+            _("Refund %(payment)s") % {"payment": payment},
+            form=form,
+            sentence=sentence
+            % {"method": payment.get_method_display(), "left": display.money(left, code), "payment": payment},
+            button=_("Give back"),
+            back=link("billing_payment_change", payment.pk),
+        )
+
+
+def _left(payment: Payment, given_back: list[Payment]) -> Decimal:
+    """What can still be given back of a payment."""
+    return payment.amount + sum((refund.amount for refund in given_back), ZERO)
