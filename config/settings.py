@@ -160,6 +160,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 4 * 60 * 60}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
@@ -173,7 +174,8 @@ BOOK_CHECKS = ["apps.ledger.checks", "apps.billing.checks"]
 
 # Who hears of what: event name -> handlers, called at least once, each one idempotent.
 EVENT_HANDLERS: dict[str, list[str]] = {
-    "billing.day_prepared": ["apps.billing.notices.mail_signers"],
+    "core.administration_added": ["apps.billing.handlers.open_clinic"],
+    "billing.day_prepared": ["apps.billing.handlers.mail_signers"],
 }
 
 LOGGING = {

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from apps.billing.admin import home
 from apps.core.permissions import Act, may_somewhere
 
 # title -> (title, icon, where): a model ("billing.Visit") or a page of ours (its name, and the act it takes).
@@ -79,8 +80,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What the home page shows; billing's page fills it."""
-    return context
+    """What the home page shows: the day of the clinic."""
+    return home.shown(request, context)
 
 
 def _link(request: HttpRequest, where: Any) -> str | None:

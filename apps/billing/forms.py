@@ -1,4 +1,4 @@
-"""What people type: amounts in their own language, patients and services by code or name, payments split over methods."""
+"""What people type: amounts in their language, patients and services by code or name, a payment in parts."""
 
 import secrets
 from datetime import date
@@ -19,8 +19,8 @@ from apps.billing.models import Patient, Payer, Payment, Service, ServicePrice
 from apps.billing.services.charging import Charge
 from apps.billing.services.payments import Tender
 from apps.core.display import day as day_text
-from apps.core.money import currency
 from apps.core.models import Administration
+from apps.core.money import currency
 
 MOST_ROWS = 50
 # No 0, O, 1, I, L: a code is read aloud and written down.
@@ -89,8 +89,7 @@ class NumberField(forms.Field):
     def prepare_value(self, value: Any) -> Any:
         if not isinstance(value, Decimal):
             return value
-        shown = round(value, self.digits)
-        return formats.number_format(shown, decimal_pos=self.digits, use_l10n=True, force_grouping=False)
+        return formats.number_format(value.normalize(), use_l10n=True, force_grouping=False)
 
 
 class AmountField(NumberField):
@@ -98,6 +97,11 @@ class AmountField(NumberField):
 
     def __init__(self, *, code: str = "EUR", **options: Any) -> None:
         super().__init__(digits=currency(code).digits, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, Decimal):
+            return value
+        return formats.number_format(value, decimal_pos=self.digits, use_l10n=True, force_grouping=False)
 
 
 class PatientForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -257,8 +261,12 @@ class TenderForm(forms.Form):
         return asked
 
 
-ChargeFormSet: type[BaseFormSet[ChargeForm]] = formset_factory(ChargeForm, extra=5, max_num=MOST_ROWS, absolute_max=MOST_ROWS)
-TenderFormSet: type[BaseFormSet[TenderForm]] = formset_factory(TenderForm, extra=3, max_num=MOST_ROWS, absolute_max=MOST_ROWS)
+ChargeFormSet: type[BaseFormSet[ChargeForm]] = formset_factory(
+    ChargeForm, extra=5, max_num=MOST_ROWS, absolute_max=MOST_ROWS
+)
+TenderFormSet: type[BaseFormSet[TenderForm]] = formset_factory(
+    TenderForm, extra=3, max_num=MOST_ROWS, absolute_max=MOST_ROWS
+)
 
 
 def charges_of(rows: BaseFormSet[ChargeForm]) -> list[Charge]:
@@ -311,6 +319,4 @@ class NoteForm(ClinicForm):
 
 
 class OptionalNoteForm(ClinicForm):
-    text = forms.CharField(
-        label=_("Note (may stay empty)"), max_length=10_000, required=False, widget=forms.TextInput
-    )
+    text = forms.CharField(label=_("Note (may stay empty)"), max_length=10_000, required=False, widget=forms.TextInput)

@@ -25,6 +25,7 @@ class Act(StrEnum):
     APPROVE = "approve"
     SET_PRICES = "set_prices"
     READ_LEDGER = "read_ledger"
+    KEEP_ACCOUNTS = "keep_accounts"
     MANAGE_PEOPLE = "manage_people"
     MANAGE_SETTINGS = "manage_settings"
 
@@ -38,7 +39,7 @@ MAY: dict[str, frozenset[Act]] = {
     Role.CASHIER: frozenset(_DESK),
     Role.MANAGER: frozenset(_MANAGER),
     Role.OWNER: frozenset({*_MANAGER, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS}),
-    Role.ACCOUNTANT: frozenset({Act.READ_CLINIC, Act.READ_LEDGER}),
+    Role.ACCOUNTANT: frozenset({Act.READ_CLINIC, Act.READ_LEDGER, Act.KEEP_ACCOUNTS}),
     Role.ADMIN: frozenset({Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS}),
 }
 

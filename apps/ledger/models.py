@@ -275,7 +275,7 @@ class JournalEntry(Owned):
         )
 
     def __str__(self) -> str:
-        return f"{self.journal.code}-{self.year}-{self.number:04d}" if self.number else _("draft")
+        return f"{self.journal.code}-{self.year}-{self.number:04d}" if self.number else str(_("draft"))
 
 
 class JournalLineQuerySet(ScopedQuerySet):
@@ -386,7 +386,7 @@ class OpenItem(Owned):
         triggers = (triggers.open_item_append_only, triggers.open_item_equals_line, laws.no_truncate())
 
     def __str__(self) -> str:
-        return f"{self.reference or self.party} {self.amount}"
+        return self.reference or str(self.party)
 
 
 class Allocation(Owned):

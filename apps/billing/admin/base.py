@@ -43,7 +43,7 @@ class BillingAdmin(ScopedAdmin):
         filters = super().get_list_filter(request)
         return filters if len(roles_of(request.user)) > 1 else [one for one in filters if not _of_clinic(one)]
 
-    def page(self, request: HttpRequest, name: str, title: Any, **context: Any) -> TemplateResponse:
+    def page(self, request: HttpRequest, name: str, title: Any, /, **context: Any) -> TemplateResponse:
         """A page of our own in the admin's frame."""
         shown = {**self.admin_site.each_context(request), "title": title, **context}
         return TemplateResponse(request, f"admin/billing/{name}.html", shown)
@@ -118,12 +118,15 @@ def _contents(posted: MultiValueDict[str, str]) -> str:
 
 def said(refusal: DomainError, currency: str) -> str:
     """What a refusal says, with its amounts as people read them, and the way out."""
-    facts = {
-        name: display.money(fact, currency) if isinstance(fact, Decimal) else display.day(fact) if isinstance(fact, date) else fact
-        for name, fact in refusal.facts.items()
-    }
+    facts = {name: _fact(fact, currency) for name, fact in refusal.facts.items()}
     detail = type(refusal)(**facts).detail()
     return " ".join(str(detail[part]) for part in ("message", "hint") if detail.get(part))
+
+
+def _fact(fact: Any, currency: str) -> Any:
+    if isinstance(fact, Decimal):
+        return display.money(fact, currency)
+    return display.day(fact) if isinstance(fact, date) else fact
 
 
 def link(name: str, *args: Any, **query: Any) -> str:

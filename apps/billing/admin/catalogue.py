@@ -96,7 +96,9 @@ class PatientAdmin(PatientNames):
             record("billing.identity_changed", form.instance, by=request.user)  # type: ignore[arg-type]
 
     def get_urls(self) -> list[URLPattern]:
-        find = path("find/<uuid:administration_id>/", self.admin_site.admin_view(self.find_view), name="billing_patient_find")
+        find = path(
+            "find/<uuid:administration_id>/", self.admin_site.admin_view(self.find_view), name="billing_patient_find"
+        )
         return [find, *super().get_urls()]
 
     def find_view(self, request: HttpRequest, administration_id: UUID) -> JsonResponse:
@@ -105,10 +107,7 @@ class PatientAdmin(PatientNames):
         term = request.GET.get("q", "").strip()
         rows = Patient.objects.filter(administration=administration)
         born = typed_date(term)
-        if born:
-            rows = rows.filter(identity__birth_date=born)
-        else:
-            rows = rows.filter(named(term, request.user, ""))
+        rows = rows.filter(identity__birth_date=born) if born else rows.filter(named(term, request.user, ""))
         found = list(rows.select_related("identity").order_by("code")[:MOST_FOUND]) if len(term) > 1 else []
         owed = dict(
             Outstanding.objects.now()
@@ -224,7 +223,9 @@ class ServiceAdmin(BillingAdmin):
         return field
 
     def get_urls(self) -> list[URLPattern]:
-        find = path("find/<uuid:administration_id>/", self.admin_site.admin_view(self.find_view), name="billing_service_find")
+        find = path(
+            "find/<uuid:administration_id>/", self.admin_site.admin_view(self.find_view), name="billing_service_find"
+        )
         return [find, *super().get_urls()]
 
     def find_view(self, request: HttpRequest, administration_id: UUID) -> JsonResponse:
@@ -245,7 +246,9 @@ class ServiceAdmin(BillingAdmin):
                 if service.pk in prices
                 else str(_("no price today")),
                 "price": f"{prices[service.pk].price:.{digits}f}" if service.pk in prices else None,
-                "rate": None if service.pk not in prices or prices[service.pk].includes_vat else str(service.vat_code.rate),
+                "rate": None
+                if service.pk not in prices or prices[service.pk].includes_vat
+                else str(service.vat_code.rate),
             }
             for service in found
         )

@@ -38,7 +38,9 @@ MOST_SHOWN = 20
 # What to do about a finding; what it says stands in reports.day.
 WHAT_TO_DO = {
     "BILLS_AND_PAYMENTS_DISAGREE": _("Press Refresh. If it stays, tell whoever runs the site: this should not happen."),
-    "REFERENCE_REPEATED": _("Look at the terminal slip. If it was charged once, ask the manager to refund one of the two."),
+    "REFERENCE_REPEATED": _(
+        "Look at the terminal slip. If it was charged once, ask the manager to refund one of the two."
+    ),
     "NUMBER_GAP": _("Tell whoever runs the site: numbers are given without gaps."),
 }
 
@@ -69,7 +71,18 @@ class Step:
 
 @admin.register(EndOfDayReconciliation)
 class DayCloseAdmin(BillingAdmin):
-    list_display = ("number_shown", "day", "state", "settled", "billed", "outstanding", "findings", "prepared", "signed", "administration")
+    list_display = (
+        "number_shown",
+        "day",
+        "state",
+        "settled",
+        "billed",
+        "outstanding",
+        "findings",
+        "prepared",
+        "signed",
+        "administration",
+    )
     list_display_links = ("number_shown", "day")
     list_filter = ("status", "has_mismatches", "administration")
     list_select_related = ("administration", "prepared_by", "finalized_by")
@@ -207,9 +220,7 @@ class Button:
 
 
 def _prepare(request: Any, administration: Administration, day: date, close: Any, form: Any) -> None:
-    closing.close_day(
-        administration, day, by=request.user, close_active_visits="keep_visits" not in request.POST
-    )
+    closing.close_day(administration, day, by=request.user, close_active_visits="keep_visits" not in request.POST)
 
 
 def _finalize(request: Any, administration: Administration, day: date, close: Any, form: Any) -> None:
@@ -261,7 +272,9 @@ def _current(administration: Administration, day: date) -> EndOfDayReconciliatio
 def _shown(request: HttpRequest, administration: Administration, day: date, forms: dict[str, Any]) -> dict[str, Any]:
     """All that the page of one day shows."""
     user: Any = request.user
-    clinic_day = ClinicDay.objects.select_related("administration").filter(administration=administration, date=day).first()
+    clinic_day = (
+        ClinicDay.objects.select_related("administration").filter(administration=administration, date=day).first()
+    )
     close = _current(administration, day)
     draft = close is not None and close.status == Status.DRAFT
     signed = close is not None and close.status == Status.FINALIZED
@@ -292,7 +305,9 @@ def _shown(request: HttpRequest, administration: Administration, day: date, form
         "is_stale": is_stale,
         "active": list(active.select_related("patient").order_by("started_at")[:MOST_SHOWN]),
         "active_count": active.count(),
-        "active_link": link("billing_visit_changelist", administration__id__exact=administration.pk, status__exact="ACTIVE"),
+        "active_link": link(
+            "billing_visit_changelist", administration__id__exact=administration.pk, status__exact="ACTIVE"
+        ),
         "takings": _takings(figures, administration, day, [one for _word, one in before]),
         "before": [word for word, _one in before],
         "before_settled": [one.total_revenue if one else None for _word, one in before],
@@ -303,7 +318,7 @@ def _shown(request: HttpRequest, administration: Administration, day: date, form
         "late": _late(figures, administration, day),
         "late_elsewhere": late_elsewhere,
         "findings": _findings(figures),
-        "steps": _steps(close, administration) if close and not close.status == Status.CANCELLED else [],
+        "steps": _steps(close, administration) if close and close.status != Status.CANCELLED else [],
         "reasons": reasons,
         "buttons": {name: _button_form(name, administration, forms) for name in BUTTONS},
         "open_forms": forms,
@@ -332,7 +347,9 @@ def _button_form(name: str, administration: Administration, forms: dict[str, Any
 def _days_before(administration: Administration, day: date) -> list[tuple[str, EndOfDayReconciliation | None]]:
     """Yesterday and the same weekday a week ago, to hold the day against."""
     wanted = {_("The day before"): day - timedelta(days=1), _("A week before"): day - timedelta(days=7)}
-    closes = EndOfDayReconciliation.objects.filter(administration=administration, reconciliation_date__in=wanted.values())
+    closes = EndOfDayReconciliation.objects.filter(
+        administration=administration, reconciliation_date__in=wanted.values()
+    )
     known = {close.reconciliation_date: close for close in closes.exclude(status=Status.CANCELLED).order_by("revision")}
     return [(str(word), known.get(then)) for word, then in wanted.items()]
 
@@ -364,18 +381,25 @@ def _takings(figures: Any, administration: Administration, day: date, before: li
     return rows
 
 
-def _open(figures: Any, administration: Administration, day: date) -> list[tuple[Any, Decimal, str]]:
+def _open(figures: Any, administration: Administration, day: date) -> dict[str, list[tuple[Any, Decimal, str]]]:
     """What is unpaid at the end of the day, each with the bills that make it up."""
     if figures is None:
-        return []
-    parts = figures.breakdown["outstanding"]
-    at, mine = day.isoformat(), {"administration__id__exact": administration.pk}
-    return [
-        (_("owed by patients"), Decimal(parts["patient"]), link("billing_bill_changelist", **mine, owed=f"patient@{at}")),
-        (_("owed by payers"), Decimal(parts["payer"]), link("billing_bill_changelist", **mine, owed=f"payer@{at}")),
-        (_("of these, billed this day"), Decimal(parts["own_day"]), link("billing_bill_changelist", **mine, owed=f"any@{at}", day=at)),
-        (_("credits of patients (not deducted)"), Decimal(parts["credits"]), link("billing_bill_changelist", **mine, owed=f"credit@{at}")),
-    ]  # fmt: skip
+        return {}
+    parts, at = figures.breakdown["outstanding"], day.isoformat()
+
+    def bills(**query: Any) -> str:
+        return link("billing_bill_changelist", administration__id__exact=administration.pk, **query)
+
+    return {
+        "parts": [
+            (_("owed by patients"), Decimal(parts["patient"]), bills(owed=f"patient@{at}")),
+            (_("owed by payers"), Decimal(parts["payer"]), bills(owed=f"payer@{at}")),
+        ],
+        "beside": [
+            (_("of which billed this day"), Decimal(parts["own_day"]), bills(owed=f"any@{at}", day=at)),
+            (_("credits of patients, not deducted"), Decimal(parts["credits"]), bills(owed=f"credit@{at}")),
+        ],
+    }
 
 
 def _bills(figures: Any, administration: Administration, day: date) -> list[tuple[Any, Decimal, str]]:
@@ -384,8 +408,16 @@ def _bills(figures: Any, administration: Administration, day: date) -> list[tupl
     parts = figures.breakdown["bills"]
     mine = {"administration__id__exact": administration.pk, "day": day.isoformat()}
     return [
-        (_("bills, VAT included"), Decimal(parts["billed"]), link("billing_bill_changelist", **mine, kind__exact="BILL")),
-        (_("credit notes"), -Decimal(parts["credited"]), link("billing_bill_changelist", **mine, kind__exact="CREDIT_NOTE")),
+        (
+            _("bills, VAT included"),
+            Decimal(parts["billed"]),
+            link("billing_bill_changelist", **mine, kind__exact="BILL"),
+        ),
+        (
+            _("credit notes"),
+            -Decimal(parts["credited"]),
+            link("billing_bill_changelist", **mine, kind__exact="CREDIT_NOTE"),
+        ),
         (_("VAT in them"), -Decimal(parts["vat"]), ""),
     ]
 
@@ -395,7 +427,11 @@ def _late(figures: Any, administration: Administration, day: date) -> dict[str, 
     if not late["payments_count"]:
         return {}
     mine = {"administration__id__exact": administration.pk, "day": day.isoformat(), "late": "yes"}
-    return {"count": late["payments_count"], "amount": Decimal(late["amount"]), "link": link("billing_payment_changelist", **mine)}
+    return {
+        "count": late["payments_count"],
+        "amount": Decimal(late["amount"]),
+        "link": link("billing_payment_changelist", **mine),
+    }
 
 
 def _findings(figures: DayFigures | EndOfDayReconciliation | None) -> list[dict[str, str]]:
@@ -413,7 +449,9 @@ def _findings(figures: DayFigures | EndOfDayReconciliation | None) -> list[dict[
 
 def _steps(close: EndOfDayReconciliation, administration: Administration) -> list[Step]:
     def step(word: Any, person: Any, at: Any, nobody: Any = "") -> Step:
-        return Step(word, str(person or nobody), display.moment(at, administration.time_zone) if at else "", at is not None)
+        return Step(
+            word, str(person or nobody), display.moment(at, administration.time_zone) if at else "", at is not None
+        )
 
     return [
         step(_("Prepared"), close.prepared_by, close.prepared_at, _("the nightly close")),
@@ -517,13 +555,17 @@ def newest(clinic_day: ClinicDay) -> EndOfDayReconciliation | None:
 def _start(
     page: BillingAdmin, request: HttpRequest, task: str, title: Any, arguments: dict[str, list[str]]
 ) -> HttpResponse:
-    """Hand long work to the worker and show how far it is. Doors do not import each other: the task goes by its name."""
+    """Hand long work to the worker and show how far it is. Doors do not import each other: a task goes by its name."""
     (chosen,) = arguments.values()
     if not chosen:
         page.message_user(request, _("None of these days is open: there is nothing to do."), messages.WARNING)
         return HttpResponseRedirect(request.get_full_path())
     job = Job.objects.create(
-        kind=task, title=title % {"count": len(chosen)}, by=request.user, arguments=arguments, total=len(chosen)  # type: ignore[misc]
+        kind=task,
+        title=title % {"count": len(chosen)},
+        by=request.user,
+        arguments=arguments,
+        total=len(chosen),  # type: ignore[misc]
     )
     transaction.on_commit(lambda: current_app.send_task(f"apps.billing.tasks.{task}", args=[str(job.pk)]))
     return HttpResponseRedirect(link("core_job_change", job.pk))
@@ -559,7 +601,11 @@ class NightlyCloseAdmin(BillingAdmin):
     def refusals_shown(self, run: NightlyClose) -> SafeString:
         """Each day with its reason, and the page where it is mended."""
         rows = (
-            (day_link(run.administration_id, date.fromisoformat(one["date"])), display.day(date.fromisoformat(one["date"])), one["message"])
+            (
+                day_link(run.administration_id, date.fromisoformat(one["date"])),
+                display.day(date.fromisoformat(one["date"])),
+                one["message"],
+            )
             for one in run.refusals
         )
         return format_html("<ul>{}</ul>", format_html_join("", '<li><a href="{}">{}</a>: {}</li>', rows))

@@ -13,6 +13,7 @@ from apps.billing.admin.base import chosen, clinics, link, name_of
 from apps.billing.admin.closes import Status, day_link, newest
 from apps.billing.models import Bill, ClinicDay, NightlyClose, Outstanding, Payment, Service, Visit
 from apps.billing.services.days import local_date
+from apps.core import display
 from apps.core.models import Administration
 from apps.core.money import ZERO
 from apps.core.permissions import Act, may
@@ -29,8 +30,8 @@ class ActiveVisit:
     name: str
     owed: Decimal
     bill: Any
-    minutes: int
-    from_before: bool
+    since: str
+    waited: str
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,13 @@ def _desk(administration: Administration, today: date, close: Any, user: Any) ->
     day = ClinicDay.objects.filter(administration=administration, date=today).first()
     visits = Visit.objects.filter(administration=administration)
     active = visits.filter(status=Visit.Status.ACTIVE, date__lte=today)
-    unpaid = Outstanding.objects.now().filter(
-        bill__clinic_day=day, debtor=Outstanding.Debtor.PATIENT, amount__gt=0
-    ).aggregate(sum=Sum("amount", default=ZERO), count=Count("*"))
+    unpaid = (
+        Outstanding.objects.now()
+        .filter(bill__clinic_day=day, debtor=Outstanding.Debtor.PATIENT, amount__gt=0)
+        .aggregate(sum=Sum("amount", default=ZERO), count=Count("*"))
+    )
     sums = dict(Payment.objects.filter(clinic_day=day).order_by().values_list("method").annotate(sum=Sum("amount")))
+    here = _active(active, today, user)
     return {
         "visits_count": visits.filter(date=today).count(),
         "active_count": active.count(),
@@ -91,7 +95,8 @@ def _desk(administration: Administration, today: date, close: Any, user: Any) ->
         "unpaid_link": link("billing_bill_changelist", **mine, day=today.isoformat(), owed="patient"),
         "bars": _bars(sums, mine, today, with_cash=close is not None),
         "cash_shown": close is not None,
-        "active": _active(active, today, user),
+        "active": here,
+        "longest": next((one.waited for one in here if one.waited), ""),
         "no_services": not Service.objects.filter(administration=administration, is_active=True).exists(),
         "sets_prices": may(user, Act.SET_PRICES, administration.pk),
     }
@@ -113,27 +118,35 @@ def _bars(sums: dict[str, Decimal], mine: dict[str, Any], today: date, *, with_c
 
 def _active(active: Any, today: date, user: Any) -> list[ActiveVisit]:
     """Who is here, longest first, with the oldest bill that they still owe on."""
-    visits = list(active.select_related("patient__identity").order_by("started_at")[:MOST_VISITS])
+    visits = list(active.select_related("administration", "patient__identity").order_by("started_at")[:MOST_VISITS])
     owed: dict[Any, Decimal] = {}
     bills: dict[Any, Any] = {}
-    rows = Outstanding.objects.now().filter(
-        bill__visit__in=visits, debtor=Outstanding.Debtor.PATIENT, amount__gt=0
-    )
+    rows = Outstanding.objects.now().filter(bill__visit__in=visits, debtor=Outstanding.Debtor.PATIENT, amount__gt=0)
     for visit, bill, amount in rows.order_by("bill").values_list("bill__visit", "bill", "amount"):
         owed[visit] = owed.get(visit, ZERO) + amount
         bills.setdefault(visit, bill)
-    now = timezone.now()
     return [
         ActiveVisit(
             visit,
             name_of(visit.patient, user),
             owed.get(visit.pk, ZERO),
             bills.get(visit.pk),
-            int((now - visit.started_at) / timedelta(minutes=1)),
-            visit.date < today,
+            _since(visit, today),
+            _waited(visit) if visit.date == today else "",
         )
         for visit in visits
     ]
+
+
+def _since(visit: Visit, today: date) -> str:
+    """The clock for today's visits, the whole moment for older ones."""
+    moment = display.moment(visit.started_at, visit.administration.time_zone)
+    return moment.rsplit(" ", 1)[1] if visit.date == today else moment
+
+
+def _waited(visit: Visit) -> str:
+    minutes = int((timezone.now() - visit.started_at) / timedelta(minutes=1))
+    return f"{minutes // 60}:{minutes % 60:02d}"
 
 
 def _waiting(administration: Administration, today: date) -> dict[str, Any]:
@@ -159,13 +172,17 @@ def _waiting(administration: Administration, today: date) -> dict[str, Any]:
     return {
         "to_sign": [(close, day_link(administration.pk, close.reconciliation_date)) for close in to_sign[:MOST_DAYS]],
         "to_sign_more": max(len(to_sign) - MOST_DAYS, 0),
-        "to_sign_link": link("billing_endofdayreconciliation_changelist", administration__id__exact=administration.pk, status__exact="DRAFT"),
+        "to_sign_link": link(
+            "billing_endofdayreconciliation_changelist",
+            administration__id__exact=administration.pk,
+            status__exact="DRAFT",
+        ),
         "unprepared": [(day, day_link(administration.pk, day)) for day in unprepared[:MOST_DAYS]],
         "unprepared_more": max(len(unprepared) - MOST_DAYS, 0),
-        "unprepared_link": link("billing_clinicday_changelist", administration__id__exact=administration.pk, close="none"),
+        "unprepared_link": link(
+            "billing_clinicday_changelist", administration__id__exact=administration.pk, close="none"
+        ),
         "night": night if night and night.state == NightlyClose.State.REFUSED else None,
         "night_link": link("billing_nightlyclose_change", night.pk) if night else "",
         "close_of_today": close_of_today,
     }
-
-

@@ -49,7 +49,9 @@ class MoneyAdmin(PatientNames):
         answer = super().changelist_view(request, extra_context)
         changelist = getattr(answer, "context_data", {}).get("cl")
         if changelist is not None and {"day", "owed"} & set(request.GET):
-            currencies = list(changelist.queryset.order_by().values_list("administration__currency", flat=True).distinct()[:2])
+            currencies = list(
+                changelist.queryset.order_by().values_list("administration__currency", flat=True).distinct()[:2]
+            )
             if len(currencies) == 1:
                 sums = changelist.queryset.order_by().aggregate(sum=Sum(self.summed_by(request), default=ZERO))
                 answer.context_data["sum"] = display.money(sums["sum"], currencies[0])
@@ -61,7 +63,17 @@ class MoneyAdmin(PatientNames):
 
 @admin.register(Bill)
 class BillAdmin(MoneyAdmin):
-    list_display = ("number_shown", "day", "patient", "patient_name", "kind_shown", "total", "owed_by_patient", "owed_by_payer", "administration")
+    list_display = (
+        "number_shown",
+        "day",
+        "patient",
+        "patient_name",
+        "kind_shown",
+        "total",
+        "owed_by_patient",
+        "owed_by_payer",
+        "administration",
+    )
     list_display_links = ("number_shown", "patient")
     list_filter = (DayFilter, OwedFilter, "kind", LateFilter, "administration")
     list_select_related = ("administration", "patient", "clinic_day")
@@ -72,7 +84,9 @@ class BillAdmin(MoneyAdmin):
 
     def summed_by(self, request: HttpRequest) -> str:
         kind, _day = parsed_owed(request.GET.get("owed"))
-        return {"patient": "open_patient", "payer": "open_payer", "credit": "open_patient", "any": "open_both"}.get(kind, "gross")
+        return {"patient": "open_patient", "payer": "open_payer", "credit": "open_patient", "any": "open_both"}.get(
+            kind, "gross"
+        )
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request)
@@ -132,7 +146,11 @@ class BillAdmin(MoneyAdmin):
         user: Any = request.user
         open_ = {
             row["debtor"]: row["sum"]
-            for row in Outstanding.objects.now().filter(bill=bill).order_by().values("debtor").annotate(sum=Sum("amount"))
+            for row in Outstanding.objects.now()
+            .filter(bill=bill)
+            .order_by()
+            .values("debtor")
+            .annotate(sum=Sum("amount"))
         }
         credit_note = bill.credit_notes.first()
         return self.page(
@@ -206,14 +224,19 @@ class BillAdmin(MoneyAdmin):
             try:
                 address, _new = once(
                     request,
-                    lambda: link("billing_bill_change", credit_bill(bill, reason=form.cleaned_data["reason"], by=request.user).pk),  # type: ignore[arg-type]
+                    lambda: link(
+                        "billing_bill_change", credit_bill(bill, reason=form.cleaned_data["reason"], by=request.user).pk
+                    ),  # type: ignore[arg-type]
                 )
             except DomainError as refusal:
                 form.add_error(None, said(refusal, bill.administration.currency))
             else:
                 self.message_user(request, _("%(bill)s is credited.") % {"bill": bill}, messages.SUCCESS)
                 return HttpResponseRedirect(address)
-        sentence = _("A credit note takes back the whole of %(bill)s, %(amount)s, dated today. What was paid stays a credit of the patient until it is refunded.")
+        sentence = _(
+            "A credit note takes back the whole of %(bill)s, %(amount)s, dated today. "
+            "What was paid stays a credit of the patient until it is refunded."
+        )
         return self.page(
             request,
             "confirm",
@@ -245,7 +268,9 @@ class BillAdmin(MoneyAdmin):
             "reprint": before if printing else 0,
             "printed_before": before,
             "first_printed": display.moment(first.at, bill.administration.time_zone) if first else "",
-            "back": link("billing_visit_change", bill.visit_id) if bill.visit_id else link("billing_bill_change", bill.pk),
+            "back": link("billing_visit_change", bill.visit_id)
+            if bill.visit_id
+            else link("billing_bill_change", bill.pk),
         }
         return TemplateResponse(request, "admin/billing/receipt.html", context)
 
@@ -261,7 +286,17 @@ def _take(bill: Bill, tenders: list[Tender], keep_rest: bool, user: Any) -> str:
 
 @admin.register(Payment)
 class PaymentAdmin(MoneyAdmin):
-    list_display = ("number_shown", "day", "method_shown", "kind_shown", "amount_shown", "patient", "patient_name", "reference", "administration")
+    list_display = (
+        "number_shown",
+        "day",
+        "method_shown",
+        "kind_shown",
+        "amount_shown",
+        "patient",
+        "patient_name",
+        "reference",
+        "administration",
+    )
     list_display_links = ("number_shown",)
     list_filter = (DayFilter, "method", "kind", LateFilter, "administration")
     list_select_related = ("administration", "clinic_day", "bill__patient")
@@ -335,7 +370,10 @@ class PaymentAdmin(MoneyAdmin):
                     lambda: link(
                         "billing_payment_change",
                         refund_payment(
-                            payment, amount=asked["amount"], reason=asked["reason"], by=request.user  # type: ignore[arg-type]
+                            payment,
+                            amount=asked["amount"],
+                            reason=asked["reason"],
+                            by=request.user,  # type: ignore[arg-type]
                         ).pk,
                     ),
                 )
@@ -343,7 +381,11 @@ class PaymentAdmin(MoneyAdmin):
                 form.add_error("amount", said(refusal, code))
             else:
                 amount = display.money(asked["amount"], code)
-                words = _("%(amount)s is given back.") if new else _("%(amount)s was given back before; nothing was written twice.")
+                words = (
+                    _("%(amount)s is given back.")
+                    if new
+                    else _("%(amount)s was given back before; nothing was written twice.")
+                )
                 self.message_user(request, words % {"amount": amount}, messages.SUCCESS if new else messages.INFO)
                 return HttpResponseRedirect(address)
         sentence = _("The money goes back by %(method)s, today. %(left)s is left of %(payment)s.")

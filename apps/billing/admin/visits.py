@@ -100,9 +100,7 @@ class VisitAdmin(PatientNames):
         posted = request.POST or None
         today = local_date(administration)
         form = RegisterForm(posted, administration=administration)
-        charges = ChargeFormSet(
-            posted, prefix="charges", form_kwargs={"administration": administration, "day": today}
-        )
+        charges = ChargeFormSet(posted, prefix="charges", form_kwargs={"administration": administration, "day": today})
         tenders = TenderFormSet(posted, prefix="tenders", form_kwargs={"administration": administration})
         if posted and _all_valid(form, charges, tenders):
             answer = self._register(request, form, charges, tenders)
@@ -160,7 +158,9 @@ class VisitAdmin(PatientNames):
     def _tell(
         self, request: HttpRequest, administration: Administration, address: str, change: Decimal | None, new: bool
     ) -> None:
-        visit = Visit.objects.visible_to(request.user).select_related("patient").get(pk=address.rstrip("/").split("/")[-2])
+        visit = (
+            Visit.objects.visible_to(request.user).select_related("patient").get(pk=address.rstrip("/").split("/")[-2])
+        )
         bill = visit.bills.first()
         owed = _owed_by(bill)
         parts = [format_html('<a href="{}">{}</a>', address, visit.patient.code)]
@@ -208,7 +208,9 @@ class VisitAdmin(PatientNames):
         if request.method != "POST":
             return answer_405("POST")
         close_visit(visit, by=request.user)  # type: ignore[arg-type]
-        self.message_user(request, _("The visit of %(patient)s is closed.") % {"patient": visit.patient.code}, messages.SUCCESS)
+        self.message_user(
+            request, _("The visit of %(patient)s is closed.") % {"patient": visit.patient.code}, messages.SUCCESS
+        )
         back = request.POST.get("back") == "home"
         return HttpResponseRedirect(link("index") if back else link("billing_visit_change", visit.pk))
 
@@ -248,7 +250,8 @@ class VisitAdmin(PatientNames):
 
 def _all_valid(*forms: Any) -> bool:
     """Each is asked, so that every error stands beside its field at once."""
-    return all([form.is_valid() for form in forms])
+    answers = [form.is_valid() for form in forms]
+    return all(answers)
 
 
 def _new_patient(administration: Administration, asked: dict[str, Any], user: Any) -> Patient:
@@ -282,6 +285,3 @@ def open_of(bills: list[Bill], day: date | None = None) -> dict[Any, Decimal]:
 
 def _owed_by(bill: Bill | None) -> Decimal:
     return open_of([bill]).get(bill.pk, ZERO) if bill else ZERO
-
-
-

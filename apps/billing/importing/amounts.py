@@ -86,14 +86,16 @@ def short(text: str, length: int, field: str) -> str:
 def _parts(stated: dict[str, Decimal | None], rate: Decimal, code: str) -> tuple[Decimal, Decimal]:
     """Before VAT and VAT, from the two or three of net, vat and gross that are stated, or from one and the rate."""
     net, vat, gross = stated["net"], stated["vat"], stated["gross"]
-    if net is None and gross is not None:
-        net = gross - vat if vat is not None else quantize(gross * 100 / (100 + rate), code)
-    assert net is not None
+    if net is None:
+        known = gross or ZERO  # one of the two is stated: line_of saw to it
+        net = known - vat if vat is not None else quantize(known * 100 / (100 + rate), code)
     if vat is None:
         vat = gross - net if gross is not None else quantize(net * rate / 100, code)
     if gross is not None and net + vat != gross:
         raise Refused(
-            _("{net} and VAT of {vat} do not make {gross}").format(net=net, vat=vat, gross=gross), field="vat", value=vat
+            _("{net} and VAT of {vat} do not make {gross}").format(net=net, vat=vat, gross=gross),
+            field="vat",
+            value=vat,
         )
     return net, vat
 
@@ -112,7 +114,8 @@ def _vat_code(
         rate, field = _rate_behind(stated, clinic), "vat"
     if rate is not None:
         return code_of_rate(rate, clinic, settings, field)
-    return codes.get((service and service.vat_code or "").casefold(), settings.vat_code)
+    offered = service.vat_code if service is not None else None
+    return codes.get((offered or "").casefold(), settings.vat_code)
 
 
 def code_of_rate(rate: Decimal, clinic: Clinic, settings: Settings, field: str = "vat_rate") -> str:

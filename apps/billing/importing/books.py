@@ -77,7 +77,8 @@ class Books:
         given_back: Counter[UUID] = Counter()
         for pk, source, bill, kind, method, amount, payer, day, taken, refunds in (
             Payment.objects.filter(**of, bill__source__startswith=self.prefix).values_list(
-                "pk", "source", "bill", "kind", "method", "amount", "payer__code", "clinic_day__date", "taken_at", "refunds"
+                "pk", "source", "bill", "kind", "method", "amount", "payer__code", "clinic_day__date", "taken_at",
+                "refunds",
             )
         ):  # fmt: skip
             rows[pk] = PaymentFact(
@@ -101,7 +102,6 @@ class Books:
             for pk, *key in rows.values_list("bill", "code", "quantity", "net", "vat").iterator(5000):
                 lines[pk][tuple(key)] += 1
             self._lines[bill.clinic.id] = lines
-        assert bill.pk is not None
         return self._lines[bill.clinic.id][bill.pk]
 
     def whole(self, part: PaymentFact, payments: dict[str, PaymentFact]) -> Decimal:

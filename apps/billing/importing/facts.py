@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from uuid_utils.compat import uuid7
+
 from apps.billing.importing.fields import Moment
 from apps.billing.importing.files import Place
 from apps.core.models import Administration
@@ -59,7 +61,7 @@ class VisitFact:
     ended_at: datetime | None = None
     inpatient: bool = False
     reason: str = ""
-    pk: UUID | None = None  # set when it is in the books already
+    pk: UUID = field(default_factory=uuid7)
 
 
 @dataclass(slots=True)
@@ -96,7 +98,7 @@ class BillFact:
     reason: str = ""
     paid: Decimal = ZERO  # by the payments found so far; a credit note counts as paid on its bill
     payments: list["PaymentFact"] = field(default_factory=list)
-    pk: UUID | None = None
+    pk: UUID = field(default_factory=uuid7)
 
     @property
     def gross(self) -> Decimal:
@@ -121,7 +123,7 @@ class PaymentFact:
     reason: str = ""
     refunds: "PaymentFact | None" = None
     left: Decimal = ZERO  # of a payment: what was not given back yet
-    pk: UUID | None = None
+    pk: UUID = field(default_factory=uuid7)
 
 
 @dataclass

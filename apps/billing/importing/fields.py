@@ -1,5 +1,6 @@
 """What a mapping says about a field, as a function of a row: text, number, moment or flag."""
 
+import operator
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +19,7 @@ from apps.billing.importing.files import CsvFile, Format, Row
 from apps.core.money import CURRENCIES
 
 Moment = date | datetime
+Read = Callable[[Row], Any]
 TEXT, NUMBER, MOMENT, FLAG = "text", "number", "moment", "flag"
 
 BASES = ("column", "template", "value", "first", "sum", "product", "difference", "look_up")
@@ -26,9 +28,13 @@ NUMBER_STEPS = ("scale", "absolute", "negate", "round")
 FORMATS = ("decimal", "thousands", "dates", "time_zone")
 KEYS = (*BASES, *TEXT_STEPS, "default", *NUMBER_STEPS, *FORMATS)
 LOOK_UP_KEYS = ("key", "in", "by", "take")
-CONDITIONS = ("empty", "not", "above", "below", "at_least", "at_most", "matches")
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "above": operator.gt, "below": operator.lt, "at_least": operator.ge, "at_most": operator.le,
+}  # fmt: skip
+CONDITIONS = ("empty", "not", "matches", *COMPARISONS)
 
 TEMPLATE_COLUMN = re.compile(r"\{([^{}]+)\}")
+PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 CURRENCY = "|".join((*CURRENCIES, r"[A-Z]{0,2}[$€£¥₦₹₽₩₺₫฿₴₱₲₪₵₸﷼]", *r"kr\.? rs\.? fr\.? r zł kč ft lei лв".split()))
 CURRENCY_BEFORE = re.compile(rf"^(?:{CURRENCY})\s*", re.IGNORECASE)
 CURRENCY_AFTER = re.compile(rf"\s*(?:{CURRENCY})$", re.IGNORECASE)
@@ -38,7 +44,7 @@ CURRENCY_AFTER = re.compile(rf"\s*(?:{CURRENCY})$", re.IGNORECASE)
 class Field:
     """A compiled field. ``read`` answers None when the row says nothing, and raises Refused."""
 
-    read: Callable[[Row], Any]
+    read: Read
     columns: tuple[str, ...] = ()
 
 
@@ -90,16 +96,7 @@ class Compiler:
             return lambda row: (text(row) or "") in texts
         check_keys(wanted, CONDITIONS, f"{place}.{column}")
         number = self.field({"column": column}, NUMBER, file, place).read
-        tests: list[Callable[[Row], bool]] = []
-        for key, bound in wanted.items():
-            if key == "empty":
-                tests.append(lambda row, bound=bound: (text(row) is None) == bool(bound))
-            elif key == "not":
-                tests.append(lambda row, texts=_texts(bound): (text(row) or "") not in texts)
-            elif key == "matches":
-                tests.append(lambda row, found=_pattern(bound, place).search: bool(found(text(row) or "")))
-            else:
-                tests.append(lambda row, key=key, bound=_constant(bound, place): _compare(number, row, key, bound))
+        tests = [_condition(key, bound, text, number, place) for key, bound in wanted.items()]
         return lambda row: all(test(row) for test in tests)
 
     # What a field starts from. Each answers a Field whose value is text or already of the kind asked for.
@@ -192,13 +189,15 @@ class Compiler:
         return Field(lambda row: index().get(key.read(row)), key.columns)
 
 
+CASES: dict[str, Callable[[str], str]] = {"upper": str.upper, "lower": str.lower, "": str}
+
 # Steps ---------------------------------------------------------------------------------------------------------------
 
 
-def _worded(read: Callable[[Row], Any], said: dict[str, Any], place: str) -> Callable[[Row], Any]:
+def _worded(read: Read, said: dict[str, Any], place: str) -> Read:
     """pattern, case and map, in this order."""
     pattern = _pattern(said["pattern"], place) if "pattern" in said else None
-    case = {"upper": str.upper, "lower": str.lower, None: str}.get(said.get("case"))
+    case = CASES.get(said.get("case", ""))
     words = said.get("map", {})
     if case is None or not isinstance(words, dict):
         raise MappingError(_("{place}: case is upper or lower, map is a table.").format(place=place))
@@ -222,7 +221,7 @@ def _worded(read: Callable[[Row], Any], said: dict[str, Any], place: str) -> Cal
     return step
 
 
-def _or_else(read: Callable[[Row], Any], default: Any) -> Callable[[Row], Any]:
+def _or_else(read: Read, default: Any) -> Read:
     def step(row: Row) -> Any:
         value = read(row)
         return default if value is None or value == "" else value
@@ -230,9 +229,7 @@ def _or_else(read: Callable[[Row], Any], default: Any) -> Callable[[Row], Any]:
     return step
 
 
-def _converted(
-    read: Callable[[Row], Any], kind: str, format: Format, columns: tuple[str, ...]
-) -> Callable[[Row], Any]:
+def _converted(read: Read, kind: str, format: Format, columns: tuple[str, ...]) -> Read:
     column = ", ".join(columns)
 
     def step(row: Row) -> Any:
@@ -247,7 +244,7 @@ def _converted(
     return step
 
 
-def _calculated(read: Callable[[Row], Any], said: dict[str, Any], place: str) -> Callable[[Row], Any]:
+def _calculated(read: Read, said: dict[str, Any], place: str) -> Read:
     """scale, absolute, negate and round, in this order."""
     scale = _constant(said.get("scale", 1), place)
     absolute, negate, digits = said.get("absolute", False), said.get("negate", False), said.get("round")
@@ -277,7 +274,14 @@ def number_of(value: Any, format: Format) -> Decimal:
     """A number as people and programs write it: signs, parentheses, currencies, separators. Raises ValueError."""
     if isinstance(value, Decimal | int) and not isinstance(value, bool):
         return Decimal(value)
-    text = re.sub(r"\s", " ", str(value)).replace("\N{MINUS SIGN}", "-").replace("’", "'").strip()
+    if format.decimal == "." and PLAIN.fullmatch(str(value)):
+        return Decimal(value)
+    text = (
+        re.sub(r"\s", " ", str(value))
+        .replace("\N{MINUS SIGN}", "-")
+        .replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+        .strip()
+    )
     negative = text.startswith("(") and text.endswith(")")
     bare = _without_currency(text[1:-1] if negative else text).removesuffix("%").strip()
     bare = re.sub(re.escape(format.decimal) + r"[-\N{EN DASH}]+$", "", bare)  # 125,-
@@ -334,7 +338,7 @@ def _parsed(text: str, layout: str) -> Moment:
         days = Decimal(text)
         moment = datetime(1899, 12, 30) + timedelta(seconds=round(days * 86400))
         return moment.date() if days == int(days) else moment
-    moment = datetime.strptime(text, layout)  # noqa: DTZ007 -- the zone comes from the mapping or the administration
+    moment = datetime.strptime(text, layout)
     return moment if re.search(r"%[HIMScTX]", layout) else moment.date()
 
 
@@ -365,7 +369,9 @@ def check_keys(said: Any, known: tuple[str, ...], place: str, required: tuple[st
         raise MappingError(_("{place}: a table was expected.").format(place=place))
     for key in said:
         if key not in known:
-            raise MappingError(_("{place}: '{key}' means nothing here.").format(place=place, key=key) + hint(key, known))
+            raise MappingError(
+                _("{place}: '{key}' means nothing here.").format(place=place, key=key) + hint(key, known)
+            )
     for key in required:
         if key not in said:
             raise MappingError(_("{place}: '{key}' is missing.").format(place=place, key=key))
@@ -375,7 +381,7 @@ def read_formats(said: dict[str, Any], place: str) -> dict[str, Any]:
     """The keys of a Format, checked."""
     formats = dict(said)
     if "thousands" in formats:
-        formats["thousands"] = re.sub(r"\s", " ", formats["thousands"]).replace("’", "'")
+        formats["thousands"] = re.sub(r"\s", " ", formats["thousands"]).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     if "dates" in formats:
         formats["dates"] = (formats["dates"],) if isinstance(formats["dates"], str) else tuple(formats["dates"])
     if "empty" in formats:
@@ -421,13 +427,23 @@ def _columns(parts: list[Field]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(column for part in parts for column in part.columns))
 
 
-def _compare(number: Callable[[Row], Any], row: Row, key: str, bound: Decimal) -> bool:
-    try:
-        value = number(row)
-    except Refused:
-        value = None
-    if value is None:
-        return False
-    return bool(
-        {"above": value > bound, "below": value < bound, "at_least": value >= bound, "at_most": value <= bound}[key]
-    )
+def _condition(key: str, bound: Any, text: Read, number: Read, place: str) -> Callable[[Row], bool]:
+    """One test of ``where`` on the text or the number of a column; what is no number passes none of its tests."""
+    if key == "empty":
+        return lambda row: (text(row) is None) == bool(bound)
+    if key == "not":
+        texts = _texts(bound)
+        return lambda row: (text(row) or "") not in texts
+    if key == "matches":
+        pattern = _pattern(bound, place)
+        return lambda row: bool(pattern.search(text(row) or ""))
+    limit, compare = _constant(bound, place), COMPARISONS[key]
+
+    def test(row: Row) -> bool:
+        try:
+            value = number(row)
+        except Refused:
+            return False
+        return value is not None and compare(value, limit)
+
+    return test

@@ -79,10 +79,12 @@ class CsvFile:
                     continue
                 wrong = [d for d in ";,\t|" if len(header) == 1 and d != self.delimiter and d in header[0]]
                 raise MappingError(
-                    _("{place}: {file} has no column '{column}'.").format(
-                        place=place, file=path.name, column=column
+                    _("{place}: {file} has no column '{column}'.").format(place=place, file=path.name, column=column)
+                    + (
+                        " " + _("Set delimiter = {char}.").format(char=repr(wrong[0]))
+                        if wrong
+                        else hint(column, header)
                     )
-                    + (" " + _("Set delimiter = {char}.").format(char=repr(wrong[0])) if wrong else hint(column, header))
                 )
 
     def rows(self, folder: Path) -> Iterator[Row]:
@@ -117,8 +119,10 @@ class CsvFile:
         raise MappingError(_("{file} is empty.").format(file=path.name))
 
     def _cells(self, path: Path, lines: "_Lines") -> Iterator[tuple[int, list[str]]]:
-        quoting = csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE
-        reader = csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote or None, quoting=quoting)
+        if self.quote:
+            reader = csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote)
+        else:
+            reader = csv.reader(lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE)
         while True:
             line = lines.count + 1
             try:

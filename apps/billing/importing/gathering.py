@@ -143,10 +143,11 @@ class Gathering:
             if known is found:
                 continue
             for name, value in found.values.items():
-                if name not in known.values or (name in ("started", "date") and _sortable(value) < _sortable(known.values[name])):
+                choose = {"started": min, "date": min, "ended": max}.get(name)
+                if name not in known.values:
                     known.values[name] = value
-                elif name == "ended" and _sortable(value) > _sortable(known.values[name]):
-                    known.values[name] = value
+                elif choose is not None:
+                    known.values[name] = choose(known.values[name], value, key=_sortable)
         yield from together.values()
 
     def single(self, entity: str) -> Iterator[Found]:
@@ -163,7 +164,11 @@ class Gathering:
             yield found
 
     def repeated(self, found: Found, before: Place) -> Refused:
-        advice = " " + _("Say group = true when several rows are one.") if found.section.entity in ("visits", "bills") else ""
+        advice = (
+            " " + _("Say group = true when several rows are one.")
+            if found.section.entity in ("visits", "bills")
+            else ""
+        )
         return Refused(
             _("the same id stands in {file}, line {line}.").format(file=before.file, line=before.line) + advice,
             field="id", value=found.id,
@@ -191,7 +196,11 @@ class Gathering:
         self.refuse(entity, found.place, refusal, found.section)
 
     def refuse(self, entity: str, place: Place, refusal: Refused, section: Section | None = None) -> None:
-        field = "bill" if entity == "bills" and section and section.entity == "lines" and refusal.field == "id" else refusal.field
+        field = (
+            "bill"
+            if entity == "bills" and section and section.entity == "lines" and refusal.field == "id"
+            else refusal.field
+        )
         column = refusal.column or (section.columns(field) if section else "") or field
         known = Refusal(entity, place, column, refusal.value, refusal.reason)
         self.refusals.setdefault((entity, place, refusal.reason), known)
@@ -474,7 +483,12 @@ class Gathering:
         same = self.bills_of["visit"].get(bill.visit.id, []) if bill.visit else []
         theirs = self.bills_of["patient"].get(f"{bill.clinic.id}/{bill.patient}", [])
         for other in (*reversed(same), *reversed(theirs)):
-            if other.gross == -bill.gross and other.date <= bill.date and other.open - bill.paid >= ZERO and not other.credits:
+            if (
+                other.gross == -bill.gross
+                and other.date <= bill.date
+                and other.open - bill.paid >= ZERO
+                and not other.credits
+            ):
                 return other
         raise Refused(_("a negative bill that names no bill it credits"), field="credits", value=bill.gross)
 
@@ -640,7 +654,10 @@ class Gathering:
             candidates = [payment for payment in candidates if payment.id in (named, named + found.section.suffix)]
         candidates.sort(
             key=lambda payment: (
-                payment.date <= refund.date, payment.left == amount, payment.left >= amount, payment.taken_at
+                payment.date <= refund.date,
+                payment.left == amount,
+                payment.left >= amount,
+                payment.taken_at,
             ),
             reverse=True,
         )

@@ -58,7 +58,11 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "lines": ("bill",),
     "payments": ("method", "amount"),
 }
-REPEATS = ("visits", "bills")  # where ``group`` may say that several rows are one
+# What a section may say beside fields: that several rows are one, that amounts include VAT, a payment per column.
+OPTIONS = {
+    "services": ("includes_vat",), "visits": ("group",), "bills": ("group", "includes_vat"),
+    "lines": ("includes_vat",), "payments": ("amounts",),
+}  # fmt: skip
 
 SETTINGS = (
     "country", "currency", "time_zone", "chart", "vat_code", "vat_codes", "service_group", "groups", "payer",
@@ -125,7 +129,8 @@ def read_mapping(said: str, folder: Path) -> Mapping:
     path = SHIPPED / f"{said}.toml" if not said.endswith(".toml") else Path(said)
     if not path.is_file():
         raise MappingError(
-            _("There is no mapping {path}.").format(path=said) + hint(said, sorted(p.stem for p in SHIPPED.glob("*.toml")))
+            _("There is no mapping {path}.").format(path=said)
+            + hint(said, sorted(p.stem for p in SHIPPED.glob("*.toml")))
         )
     if not folder.is_dir():
         raise MappingError(_("There is no folder {folder}.").format(folder=folder))
@@ -184,10 +189,13 @@ def check_settings(country: str, currency: str, time_zone: str, chart: str, plac
     except ValidationError as error:
         raise MappingError(f"{place}: {error.messages[0]}") from None
     if len(country) != 2 or not country.isalpha():
-        raise MappingError(_("{place}: '{country}' is no ISO 3166-1 code such as NL.").format(place=place, country=country))
+        raise MappingError(
+            _("{place}: '{country}' is no ISO 3166-1 code such as NL.").format(place=place, country=country)
+        )
     if chart not in charts():
         raise MappingError(
-            _("{place}: there is no chart of accounts '{chart}'.").format(place=place, chart=chart) + hint(chart, charts())
+            _("{place}: there is no chart of accounts '{chart}'.").format(place=place, chart=chart)
+            + hint(chart, charts())
         )
 
 
@@ -217,9 +225,7 @@ def _file(name: str, said: dict[str, Any], settings: dict[str, Any]) -> CsvFile:
         skip=said.get("skip", 0),
         header=tuple(said.get("header", ())),
         optional=said.get("optional", False),
-        format=Format(
-            **read_formats({key: said[key] for key in (*FORMAT_KEYS, "time_zone") if key in said}, place)
-        ),
+        format=Format(**read_formats({key: said[key] for key in (*FORMAT_KEYS, "time_zone") if key in said}, place)),
     )
 
 
@@ -234,9 +240,7 @@ def _sections(
     compiler: Compiler,
     settings: Settings,
 ) -> list[Section]:
-    extra = ("file", "where") + (("group",) if entity in REPEATS else ()) + (("amounts",) if entity == "payments" else ())
-    extra += ("includes_vat",) if "amount" in FIELDS[entity] and entity != "payments" or entity == "services" else ()
-    check_keys(said, (*FIELDS[entity], *extra), place)
+    check_keys(said, (*FIELDS[entity], "file", "where", *OPTIONS.get(entity, ())), place)
     if entity == "payments" and "amounts" in said:
         return _one_per_method(said, place, files, compiler, settings)
     check_keys(said, tuple(said), place, required=REQUIRED[entity])
@@ -258,7 +262,13 @@ def _sections(
     }
     return [
         Section(
-            entity, place, file, where, fields, said.get("group", False), said.get("includes_vat", settings.includes_vat)
+            entity,
+            place,
+            file,
+            where,
+            fields,
+            said.get("group", False),
+            said.get("includes_vat", settings.includes_vat),
         )
     ]
 
@@ -297,8 +307,8 @@ def _check_whole(mapping: Mapping) -> None:
             raise MappingError(
                 _("{place}: say what was paid: one of {ways}.").format(place=section.place, ways=", ".join(ways))
             )
-    named = [s for s in mapping.sections["administrations"]]
-    if not named and not any(mapping.says(entity, "administration") for entity in FIELDS if entity != "administrations"):
+    clinics = [entity for entity in FIELDS if entity != "administrations" and mapping.says(entity, "administration")]
+    if not mapping.sections["administrations"] and not clinics:
         raise MappingError(
             _("mapping: whose books are these? Name the clinic in [[administrations]], or a column that does.")
         )

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from django.db import models, transaction
@@ -144,7 +145,7 @@ class Writing:
     def open_days(self) -> dict[date, Day]:
         """The clinic day of each date that something is dated, and the periods that hold them."""
         clinic = self.clinic
-        dates = {fact.date for facts in (clinic.visits, clinic.bills, clinic.payments) for fact in facts}  # type: ignore[attr-defined]
+        dates = {fact.date for facts in (clinic.visits, clinic.bills, clinic.payments) for fact in facts}
         ClinicDay.objects.bulk_create(
             (ClinicDay(administration=self.administration, date=day) for day in sorted(dates)), ignore_conflicts=True
         )
@@ -231,7 +232,7 @@ class Writing:
                 valid_from=day,
                 valid_until=following - timedelta(days=1) if following else None,
             )
-            for day, following in zip(firsts, [*firsts[1:], None], strict=True)
+            for day, following in zip_longest(firsts, firsts[1:])
         )
 
     # What happened ---------------------------------------------------------------------------------------------------

@@ -89,8 +89,8 @@ class Clinic:
     def close(self, day: date | None = None) -> EndOfDayReconciliation:
         return close_day(self.administration, day or self.today, by=self.receptionist)[0]
 
-    def finalized(self, day: date | None = None) -> EndOfDayReconciliation:
-        return finalize_day(self.close(day), by=self.manager)
+    def finalized(self, day: date | None = None, by: User | None = None) -> EndOfDayReconciliation:
+        return finalize_day(self.close(day), by=by or self.manager)
 
 
 def make_clinic(name: str = "Clinic Zuid", **settings: object) -> Clinic:
@@ -106,7 +106,7 @@ def make_clinic(name: str = "Clinic Zuid", **settings: object) -> Clinic:
         user = User.objects.create(
             email=f"{role}@{administration.pk}.example",
             password=_hashed(),
-            full_name=role.label,
+            full_name=str(role.label),
             is_email_verified=True,
         )
         Membership.objects.create(administration=administration, user=user, role=role)

@@ -4,6 +4,8 @@ from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.billing.errors import (
     AlreadyFinalized,
@@ -13,7 +15,7 @@ from apps.billing.errors import (
     NotACleanDay,
 )
 from apps.billing.models import Visit
-from apps.billing.services.charging import credit_bill
+from apps.billing.services.charging import Charge, credit_bill, issue_bill
 from apps.billing.services.closing import add_note, cancel_day, close_day, finalize_day, refresh_day, review_day
 from apps.billing.services.payments import refund_payment
 from apps.core.errors import NotAllowed, SecondPersonRequired
@@ -116,8 +118,6 @@ def test_tomorrow_cannot_be_closed(clinic):
 
 def test_finalizing_posts_one_balanced_entry_dated_that_day(clinic):
     service = clinic.service("121.00", vat="HIGH")
-    from apps.billing.services.charging import Charge, issue_bill
-
     bill = issue_bill(patient=clinic.patient(), charges=[Charge(service)], by=clinic.receptionist)
     clinic.pay(bill, "71.00", "CASH")
     clinic.pay(bill, "50.00", "CARD")
@@ -331,3 +331,16 @@ def test_every_step_leaves_an_event(clinic):
     close = clinic.finalized()
     names = Event.objects.filter(subject_id=close.pk).order_by("id").values_list("name", flat=True)
     assert list(names) == ["billing.day_prepared", "billing.day_finalized"]
+
+
+def test_closing_writes_nothing_per_payment(clinic):
+    def queries(day, payments):
+        bill = clinic.bill("100.00", day=day)
+        for _ in range(payments):
+            clinic.pay(bill, "1.00", day=day)
+        with CaptureQueriesContext(connection) as captured:
+            clinic.finalized(day)
+        return len(captured)
+
+    queries(clinic.today - timedelta(days=2), 1)  # what is read once per person is read here
+    assert queries(clinic.yesterday, 1) == queries(clinic.today, 20)

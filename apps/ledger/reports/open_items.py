@@ -58,13 +58,14 @@ def open_items(administration: Administration, as_of: date) -> tuple[ControlAcco
         for account, group in groupby(items, key=lambda item: item.account_id)
     }
     return tuple(
-        ControlAccount(account, account.balance, rows.get(account.pk, ()))
-        for account in _control_accounts(administration, as_of)
+        ControlAccount(account, balance, rows.get(account.pk, ()))
+        for account, balance in _control_accounts(administration, as_of)
     )
 
 
-def _control_accounts(administration: Administration, as_of: date) -> list[Account]:
+def _control_accounts(administration: Administration, as_of: date) -> list[tuple[Account, Decimal]]:
     posted = Q(lines__entry__status=JournalEntry.Status.POSTED, lines__entry__date__lte=as_of)
     balance = Sum("lines__debit", filter=posted) - Sum("lines__credit", filter=posted)
-    accounts = Account.objects.filter(administration=administration).exclude(control="")
-    return list(accounts.annotate(balance=Coalesce(balance, Value(ZERO), output_field=amount_field())).order_by("code"))
+    accounts = Account.objects.filter(administration=administration).exclude(control="").order_by("code")
+    balances = accounts.annotate(balance=Coalesce(balance, Value(ZERO), output_field=amount_field()))
+    return [(account, account.balance) for account in balances]

@@ -47,9 +47,10 @@ def threads(number: int = 8):
 
 def until_blocked() -> None:
     """Return when another connection to this database waits for a lock."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     with connection.cursor() as cursor:
         while time.monotonic() < deadline:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")  # otherwise one view of the sessions per transaction
             cursor.execute(
                 "SELECT count(*) FROM pg_locks lock JOIN pg_stat_activity other USING (pid)"
                 " WHERE NOT lock.granted AND other.datname = current_database()"

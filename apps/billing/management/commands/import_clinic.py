@@ -26,7 +26,9 @@ SHOWN = 50
 
 
 class Command(BaseCommand):
-    help = "Import a clinic's visits, bills and payments from a folder of CSV files, as a mapping says (docs/import.md)."
+    help = (
+        "Import a clinic's visits, bills and payments from a folder of CSV files, as a mapping says (docs/import.md)."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", nargs="?", type=Path, help="the folder with the CSV files")
@@ -73,7 +75,9 @@ class Command(BaseCommand):
             except (DatabaseError, DomainError) as error:
                 failed += 1
                 reason = error if isinstance(error, DomainError) else refusal_for(error) or error
-                self.stderr.write(_("{clinic}: nothing was written. {reason}").format(clinic=clinic.name, reason=reason))
+                self.stderr.write(
+                    _("{clinic}: nothing was written. {reason}").format(clinic=clinic.name, reason=reason)
+                )
             else:
                 self.stdout.write(_("{clinic}: {added} added.").format(clinic=clinic.name, added=listed(added)))
         return failed

@@ -1,15 +1,27 @@
-"""Handlers of billing's events: what a person is told a moment later."""
+"""Handlers of events: what follows a moment later. Each may be called twice."""
 
 from django.core.mail import send_mail
 from django.utils.translation import gettext as _
 
 from apps.billing.models import EndOfDayReconciliation
-from apps.core.models import Event, Membership
+from apps.billing.services.catalogue import open_catalogue
+from apps.billing.services.days import local_date
+from apps.core.models import Administration, Event, Membership
 from apps.core.permissions import Act, roles_with
+from apps.ledger.services.opening import open_books, open_years
+
+
+def open_clinic(event: Event) -> None:
+    """Give a new administration its chart, its journals, this year's periods and the usual service groups."""
+    administration = Administration.objects.get(pk=event.subject_id)
+    open_books(administration, chart="nl" if administration.country == "NL" else "general", by=event.by)
+    year = local_date(administration).year
+    open_years(administration, year, year)
+    open_catalogue(administration)
 
 
 def mail_signers(event: Event) -> None:
-    """Tell those who may review that a day which the nightly job prepared waits for a signature."""
+    """Tell those who may review that a day which the nightly close prepared waits for a signature."""
     if event.by_id:
         return
     close = EndOfDayReconciliation.objects.select_related("administration").get(pk=event.subject_id)

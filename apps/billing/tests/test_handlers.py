@@ -1,0 +1,35 @@
+"""What follows an event a moment later."""
+
+from django.core import mail
+
+from apps.billing.models import ServiceGroup
+from apps.billing.services.closing import close_day
+from apps.core.events import record
+from apps.core.models import Administration, Delivery
+from apps.core.services.delivery import deliver_due
+from apps.ledger.models import Account, Period
+
+
+def test_a_day_that_the_nightly_close_prepared_is_told_to_those_who_sign(clinic):
+    close, _ = close_day(clinic.administration, clinic.yesterday, by=None)
+    deliver_due()
+    (message,) = mail.outbox
+    assert sorted(message.to) == sorted([clinic.manager.email, clinic.owner.email])
+    assert str(close) in message.subject
+
+
+def test_a_day_that_a_person_prepared_is_told_to_nobody(clinic):
+    clinic.close()
+    deliver_due()
+    assert mail.outbox == []
+
+
+def test_a_new_administration_gets_its_books_and_its_catalogue_once(db):
+    administration = Administration.objects.create(name="New", country="NG", currency="NGN", time_zone="Africa/Lagos")
+    event = record("core.administration_added", administration)
+    for _ in range(2):
+        deliver_due()
+        Delivery.objects.filter(event=event).update(delivered_at=None)
+    assert Account.objects.get(administration=administration, purpose="cash_drawer").code == "1000"
+    assert Period.objects.filter(administration=administration, type="MONTH").count() == 12
+    assert ServiceGroup.objects.filter(administration=administration).count() == 6
