@@ -9,6 +9,7 @@ day_close.growth   the report with the whole history; limit: the same with a ten
 """
 
 import os
+from typing import Any
 
 import django
 
@@ -47,13 +48,13 @@ INSERT INTO billing_visit (id, administration_id, patient_id, date, status, is_i
                            closed_by_day_close, idempotency_key, source)
 SELECT visit_id, %(a)s, patient_id, date, 'CLOSED', false, '', date, date, false, '', '' FROM new_bill;
 
-INSERT INTO billing_bill (id, administration_id, clinic_day_id, number, kind, patient_id, visit_id, line_count, net, vat,
-                          gross, reason, issued_at, source)
+INSERT INTO billing_bill (id, administration_id, clinic_day_id, number, kind, patient_id, visit_id, line_count, net,
+                          vat, gross, reason, issued_at, source)
 SELECT new.id, %(a)s, day.id, i, 'BILL', patient_id, visit_id, {lines}, 30, 0, 30, '', now(), ''
 FROM new_bill new JOIN billing_clinicday day ON day.administration_id = %(a)s AND day.date = new.date;
 
-INSERT INTO billing_billline (id, administration_id, bill_id, position, group_id, code, description, quantity, unit_price,
-                              vat_code_id, vat_rate, net, vat, gross, source)
+INSERT INTO billing_billline (id, administration_id, bill_id, position, group_id, code, description, quantity,
+                              unit_price, vat_code_id, vat_rate, net, vat, gross, source)
 SELECT uuidv7(), %(a)s, id, position, %(group)s, 'C', 'Consultation', 1, 30.0 / {lines}, %(vat)s, 0, 30.0 / {lines}, 0,
        30.0 / {lines}, ''
 FROM new_bill, generate_series(1, {lines}) position;
@@ -108,7 +109,7 @@ def main() -> None:
     open_books(administration, chart="nl")
     open_catalogue(administration)
     patients(administration)
-    named = {
+    named: dict[str, Any] = {
         "a": administration.pk,
         "day": DAY,
         "group": service_group(administration, "consultation").pk,
@@ -120,8 +121,16 @@ def main() -> None:
     load(named, 100_000_001, 100_010_000, date=f"date '{DAY}'", lines=3, parts="1 + i % 2", delay="0", open_every=10**9)
     day = ClinicDay.objects.select_related("administration").get(administration=administration, date=DAY)
     few = milliseconds(lambda: day_figures(day))
-    load(named, tenth + 1, HISTORY, date=DATE_OF, lines=1, parts="1", delay="(i % 10 = 0)::int",
-         open_every=max((HISTORY - tenth) // 450, 2))
+    load(
+        named,
+        tenth + 1,
+        HISTORY,
+        date=DATE_OF,
+        lines=1,
+        parts="1",
+        delay="(i % 10 = 0)::int",
+        open_every=max((HISTORY - tenth) // 450, 2),
+    )
     prove(day)
     bare = milliseconds(lambda: bare_sql(named, day))
     ours = milliseconds(lambda: day_figures(day))
@@ -137,7 +146,7 @@ def patients(administration: Administration) -> None:
         register_patient(administration, code=f"P-{number}")
 
 
-def load(named: dict[str, object], first: int, last: int, **shape: object) -> None:
+def load(named: dict[str, Any], first: int, last: int, **shape: object) -> None:
     """Write documents ``first`` to ``last`` as the owner, with the laws and their derived rows set aside: set by
     hand below, and compared with what the service computes."""
     with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as owner, owner.cursor() as cursor:
@@ -147,22 +156,22 @@ def load(named: dict[str, object], first: int, last: int, **shape: object) -> No
         escaped = {name: str(text).replace("%", "%%") for name, text in shape.items()}
         with owner.transaction():
             for table in TABLES:
-                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")  # type: ignore[arg-type]
-            client.execute((LOAD.format(**escaped) + OUTSTANDING), values)  # type: ignore[arg-type]
+                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            client.execute((LOAD.format(**escaped) + OUTSTANDING), values)
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             for table in TABLES:
-                cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")  # type: ignore[arg-type]
+                cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
         owner.execute("VACUUM ANALYZE")
 
 
 def prove(day: ClinicDay) -> None:
     """The figures measured are the right ones."""
     figures = day_figures(day)
-    assert (figures.total_billed, figures.total_revenue, figures.total_visits) == (300_000, 300_000, 10_000), figures
+    assert (int(figures.total_billed), int(figures.total_revenue), figures.total_visits) == (300_000, 300_000, 10_000)
     assert not figures.has_mismatches, figures.mismatch_details
 
 
-def bare_sql(named: dict[str, object], day: ClinicDay) -> None:
+def bare_sql(named: dict[str, Any], day: ClinicDay) -> None:
     with connection.cursor() as cursor:
         for statement in BARE:
             cursor.execute(statement, {**named, "d": day.pk})

@@ -1,14 +1,15 @@
 """Every address. Routes end with a slash; ``complete_path`` lets both spellings in."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.defaults import page_not_found, server_error
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.core import api as core_api
 
-api_v1 = [
+api_v1: list[URLPattern | URLResolver] = [
     path("auth/token/", core_api.token, name="token"),
     path("auth/me/", core_api.me, name="me"),
     path("billing/", include("apps.billing.urls")),
@@ -25,11 +26,11 @@ urlpatterns = [
 ]
 
 
-def handler404(request, exception):  # type: ignore[no-untyped-def]
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
     answer = core_api.not_found if request.path.startswith("/api/") else page_not_found
     return answer(request, exception)
 
 
-def handler500(request):  # type: ignore[no-untyped-def]
+def handler500(request: HttpRequest) -> HttpResponse:
     answer = core_api.server_error if request.path.startswith("/api/") else server_error
     return answer(request)

@@ -103,7 +103,7 @@ class DayCloseSerializer(serializers.ModelSerializer[EndOfDayReconciliation]):
         return super().build_standard_field(field_name, model_field)
 
     def get_notes(self, close: EndOfDayReconciliation) -> str:
-        return "\n".join(note.text for note in close.note_entries.all())  # type: ignore[attr-defined]
+        return "\n".join(note.text for note in close.note_entries.all())
 
 
 class DayCloseCreateSerializer(serializers.Serializer[Any]):
@@ -268,7 +268,9 @@ class DayCloseViewSet(
         return self._answer(closing.cancel_day(self.get_object(), by=request.user, reason=form["reason"]))  # type: ignore[arg-type]
 
     @extend_schema(
-        summary="Today's day close", parameters=[ADMINISTRATION], responses={200: DayCloseSerializer, 404: RefusalSerializer}
+        summary="Today's day close",
+        parameters=[ADMINISTRATION],
+        responses={200: DayCloseSerializer, 404: RefusalSerializer},
     )
     @action(detail=False, pagination_class=None, filterset_class=None)
     def today(self, request: Request) -> Response:

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Count, F, Max, Min, Q, Sum
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
@@ -30,12 +30,12 @@ def finalized_closes_equal_their_rows(administration: Administration, as_of: dat
             facts={"stated": close.total_revenue, "found": close.paid},
         )
     billed = _finalized(administration, as_of).annotate(net=Coalesce(Sum("clinic_day__bills__net"), ZERO))
-    for close in billed.filter(~Q(net=F("total_billed"))):
+    for differing in billed.filter(~Q(net=F("total_billed"))):
         yield Finding(
             "DAY_CLOSE_DIFFERS_FROM_BILLS",
-            close,
+            differing,
             _("states {stated} billed, its bills add up to {found}"),
-            facts={"stated": close.total_billed, "found": close.net},
+            facts={"stated": differing.total_billed, "found": differing.net},
         )
 
 
@@ -80,7 +80,7 @@ def documents_are_numbered_without_gaps(administration: Administration, as_of: d
             )
 
 
-def _finalized(administration: Administration, as_of: date):  # type: ignore[no-untyped-def]
+def _finalized(administration: Administration, as_of: date) -> QuerySet[EndOfDayReconciliation]:
     return EndOfDayReconciliation.objects.filter(
         administration=administration,
         status=EndOfDayReconciliation.Status.FINALIZED,

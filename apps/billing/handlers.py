@@ -3,7 +3,7 @@
 from django.core.mail import send_mail
 from django.utils.translation import gettext as _
 
-from apps.billing.models import EndOfDayReconciliation
+from apps.billing.models import NightlyClose
 from apps.billing.services.catalogue import open_catalogue
 from apps.billing.services.days import local_date
 from apps.core.models import Administration, Event, Membership
@@ -21,19 +21,17 @@ def open_clinic(event: Event) -> None:
 
 
 def mail_signers(event: Event) -> None:
-    """Tell those who may review that a day which the nightly close prepared waits for a signature."""
-    if event.by_id:
-        return
-    close = EndOfDayReconciliation.objects.select_related("administration").get(pk=event.subject_id)
-    if close.status != EndOfDayReconciliation.Status.DRAFT:
+    """Tell those who may review what the nightly close prepared and what it could not close; silence when nothing."""
+    run = NightlyClose.objects.select_related("administration").get(pk=event.subject_id)
+    if not run.closes and not run.refusals:
         return
     signers = Membership.objects.filter(
         administration=event.administration_id, role__in=roles_with(Act.REVIEW_CLOSE), user__is_active=True
     )
+    refused = [f"{refusal['date']}: {refusal['message']}" for refusal in run.refusals]
     send_mail(
-        _("%(close)s waits for your signature") % {"close": close},
-        _("%(clinic)s, %(date)s: the day was prepared by the nightly close. Look at it and sign.")
-        % {"clinic": close.administration, "date": close.reconciliation_date},
+        _("%(clinic)s: %(count)d days wait for your signature") % {"clinic": run.administration, "count": run.closes},
+        "\n".join([_("The nightly close prepared them. Look at them and sign."), *refused]),
         None,
         list(signers.values_list("user__email", flat=True)),
     )

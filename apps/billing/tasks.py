@@ -1,6 +1,7 @@
 """Tasks of billing: each carries an id and can run twice."""
 
 from datetime import date
+from typing import Any
 
 from celery import shared_task
 from django.db import OperationalError
@@ -10,7 +11,7 @@ from apps.billing.services import closing, nightly
 from apps.core.models import Administration
 from apps.core.services.jobs import work_through
 
-again = {"autoretry_for": (OperationalError,), "retry_backoff": True, "max_retries": 5}
+again: dict[str, Any] = {"autoretry_for": (OperationalError,), "retry_backoff": True, "max_retries": 5}
 
 
 @shared_task
@@ -31,10 +32,12 @@ def prepare_days(job_id: str) -> None:
     """Prepare the closes of the clinic days that the job names, in the name of who asked."""
     work_through(
         job_id,
-        lambda job: ClinicDay.objects.visible_to(job.by)
-        .filter(pk__in=job.arguments["days"])
-        .select_related("administration")
-        .order_by("date"),
+        lambda job: (
+            ClinicDay.objects.visible_to(job.by)
+            .filter(pk__in=job.arguments["days"])
+            .select_related("administration")
+            .order_by("date")
+        ),
         lambda job, day: closing.close_day(day.administration, day.date, by=job.by),
     )
 
@@ -44,9 +47,11 @@ def finalize_days(job_id: str) -> None:
     """Finalize the day closes that the job names, in the name of who asked."""
     work_through(
         job_id,
-        lambda job: EndOfDayReconciliation.objects.visible_to(job.by)
-        .filter(pk__in=job.arguments["closes"])
-        .select_related("administration")
-        .order_by("reconciliation_date"),
+        lambda job: (
+            EndOfDayReconciliation.objects.visible_to(job.by)
+            .filter(pk__in=job.arguments["closes"])
+            .select_related("administration")
+            .order_by("reconciliation_date")
+        ),
         lambda job, close: closing.finalize_day(close, by=job.by),
     )

@@ -166,8 +166,8 @@ close_append_only = Law(
     operation=pgtrigger.Update | pgtrigger.Delete,
     func=f"""
     IF TG_OP = 'DELETE' OR OLD.status = 'FINALIZED'
-       OR (NEW.clinic_day_id, NEW.reconciliation_date, NEW.administration_id, NEW.number, NEW.revision)
-          IS DISTINCT FROM (OLD.clinic_day_id, OLD.reconciliation_date, OLD.administration_id, OLD.number, OLD.revision) THEN
+       OR (NEW.administration_id, NEW.clinic_day_id, NEW.reconciliation_date, NEW.number, NEW.revision) IS DISTINCT FROM
+          (OLD.administration_id, OLD.clinic_day_id, OLD.reconciliation_date, OLD.number, OLD.revision) THEN
         {refuse("close_append_only", "a finalized day close never changes, and none is deleted")}
     END IF;
     RETURN NEW;

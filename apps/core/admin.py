@@ -61,7 +61,7 @@ class AdministrationAdmin(ScopedAdmin):
         return ("currency",) if obj else ()  # every amount in the books is in it
 
 
-class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+class PersonForm(forms.ModelForm):
     """A new person, with their first password; later on the password is theirs alone."""
 
     password = forms.CharField(label=_("First password"), strip=False, widget=UnfoldAdminPasswordWidget())
@@ -115,7 +115,7 @@ class UserAdmin(ScopedAdmin):
         return ("email", "last_login") if obj else ()
 
 
-class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
+class MemberForm(forms.ModelForm):
     """Somebody joins: known by e-mail address, or new with a name and a first password."""
 
     email = forms.EmailField(label=_("E-mail address"), widget=UnfoldAdminEmailInputWidget())
@@ -154,7 +154,8 @@ class MembershipAdmin(ScopedAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("administration", "user", "role") if obj else ("administration", "email", "full_name", "password", "role")
+        who = ("user",) if obj else ("email", "full_name", "password")
+        return ("administration", *who, "role")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("user",) if obj else ()
@@ -295,7 +296,7 @@ class JobAdmin(ScopedAdmin):
         job = self.get_object(request, str(object_id))
         if job is None:
             raise Http404
-        return job  # type: ignore[no-any-return]
+        return job
 
 
 def _percent(job: Job) -> int:

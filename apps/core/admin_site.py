@@ -30,7 +30,7 @@ def offered(model: type[models.Model], user: Any, roles: Any = None) -> models.Q
     one with. A table that belongs to nobody is offered whole."""
     rows = model._default_manager.all()
     if hasattr(rows, "visible_to"):
-        return rows.visible_to(user, roles=roles)  # type: ignore[no-any-return]
+        return rows.visible_to(user, roles=roles)
     if model is User and not user.is_superuser:
         return rows.filter(memberships__administration__in=list(roles_of(user))).distinct()
     return rows
@@ -56,7 +56,7 @@ class ByActs:
 
     def administration_of(self, obj: Any) -> UUID | None:
         """The administration whose membership counts for ``obj``; for an inline ``obj`` is the page's own row."""
-        return obj.administration_id  # type: ignore[no-any-return]
+        return obj.administration_id
 
     def allows(self, verb: str, request: HttpRequest, obj: Any = None) -> bool:
         user: Any = request.user
@@ -109,9 +109,7 @@ class ScopedAdmin(ByActs, ModelAdmin):
         name = f"{self.opts.app_label}_{self.opts.model_name}"
         absent = {f"{name}_history"}
         absent |= {f"{name}_{verb}" for verb in ("add", "delete") if not self.ever(verb)}
-        return [
-            url for url in super().get_urls() if url.name not in absent and str(url.pattern) != "<path:object_id>/"
-        ]
+        return [url for url in super().get_urls() if url.name not in absent and str(url.pattern) != "<path:object_id>/"]
 
     def ever(self, verb: str) -> bool:
         """Whether anybody at all may do ``verb`` here."""
@@ -127,10 +125,9 @@ class ScopedAdmin(ByActs, ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         # One row: any membership finds it, so that a wrong role is told 403. Many: only where the role may look.
-        one = getattr(request, "one_row", False)
-        return self.reach(  # type: ignore[no-any-return]
-            super().get_queryset(request), request.user, None if one or not self.view_act else roles_with(self.view_act)
-        )
+        user: Any = request.user
+        roles = None if self.view_act is None or getattr(request, "one_row", False) else roles_with(self.view_act)
+        return self.reach(super().get_queryset(request), user, roles)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         request.one_row = True  # type: ignore[attr-defined]

@@ -61,8 +61,9 @@ def refuse(error: Exception, context: dict[str, Any]) -> Response | None:
         return None
     code = next((code for kind, code in _CODES if isinstance(error, kind)), "ERROR")
     answer = _answer(error.status_code, {"code": code, "message": str(error.detail)})
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        answer["Retry-After"] = str(int(error.wait) + 1)
+    wait = getattr(error, "wait", None)
+    if wait is not None:
+        answer["Retry-After"] = str(int(wait) + 1)
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         answer["WWW-Authenticate"] = "Bearer"
     return answer
@@ -143,7 +144,8 @@ class MayAct(permissions.BasePermission):
         return bool(view.detail) or may_somewhere(request.user, view.act())
 
     def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
-        return may(request.user, view.act(), obj.administration_id)
+        user: Any = request.user
+        return may(user, view.act(), obj.administration_id)
 
 
 class ScopedViewSet(Idempotent, viewsets.GenericViewSet[Any]):
@@ -156,7 +158,7 @@ class ScopedViewSet(Idempotent, viewsets.GenericViewSet[Any]):
         return self.acts.get(self.action or "*", self.acts["*"])
 
     def get_queryset(self) -> models.QuerySet[Any]:
-        rows = super().get_queryset()
+        rows: Any = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):
             return rows.none()
         # One row: any membership finds it, so that a wrong role is told 403. Many: only where the role may look.
@@ -169,17 +171,17 @@ class ScopedViewSet(Idempotent, viewsets.GenericViewSet[Any]):
         Raises AdministrationRequired when there are several, Http404 for one that is not the caller's, and
         PermissionDenied where the caller's role does not allow the action.
         """
-        roles = roles_of(self.request.user)
+        user: Any = self.request.user
         if named is None:
-            allowed = [pk for pk, role in roles.items() if self.act() in MAY[role]]
+            allowed = [pk for pk, role in roles_of(user).items() if self.act() in MAY[role]]
             if len(allowed) > 1:
                 raise AdministrationRequired()
             named = allowed[0] if allowed else None
         try:
-            administration = Administration.objects.visible_to(self.request.user).get(pk=named)
+            administration = Administration.objects.visible_to(user).get(pk=named)
         except (Administration.DoesNotExist, ValidationError):
             raise Http404 from None
-        if not may(self.request.user, self.act(), administration.pk):  # type: ignore[arg-type]
+        if not may(user, self.act(), administration.pk):
             raise exceptions.PermissionDenied()
         return administration
 
@@ -190,7 +192,7 @@ class CursorPages(CursorPagination):
     page_size = 100
     page_size_query_param = "limit"
     max_page_size = 1000
-    ordering = "-id"
+    ordering: str | tuple[str, ...] = "-id"
 
 
 # Sign-in and health --------------------------------------------------------------------------------------------------
@@ -210,8 +212,13 @@ class TokenSerializer(serializers.Serializer[Any]):
     expires_in = serializers.IntegerField(help_text="Seconds until the access token ends.")
 
 
-@extend_schema(tags=["auth"], request={"application/x-www-form-urlencoded": TokenRequestSerializer},
-               responses={200: TokenSerializer}, auth=[])
+@extend_schema(
+    summary="Sign in",
+    tags=["auth"],
+    request={"application/x-www-form-urlencoded": TokenRequestSerializer},
+    responses={200: TokenSerializer},
+    auth=[],
+)
 @api_view(["POST"])
 @permission_classes([permissions.AllowAny])
 @parser_classes([parsers.FormParser, parsers.MultiPartParser, parsers.JSONParser])
@@ -239,11 +246,12 @@ class MeSerializer(serializers.ModelSerializer[User]):
         fields = ("id", "email", "full_name", "role", "is_active", "is_email_verified", "created_at", "memberships")
 
 
-@extend_schema(tags=["auth"], responses={200: MeSerializer})
+@extend_schema(summary="Who is signed in", tags=["auth"], responses={200: MeSerializer})
 @api_view(["GET"])
 def me(request: Request) -> Response:
     """Who is signed in, and in which administrations with which role."""
-    user = User.objects.prefetch_related("memberships__administration").get(pk=request.user.pk)
+    asking: Any = request.user
+    user = User.objects.prefetch_related("memberships__administration").get(pk=asking.pk)
     return Response(MeSerializer(user).data)
 
 
@@ -252,7 +260,12 @@ class HealthSerializer(serializers.Serializer[Any]):
     parts = serializers.DictField(child=serializers.CharField())
 
 
-@extend_schema(tags=["operation"], responses={200: HealthSerializer, 503: HealthSerializer}, auth=[])
+@extend_schema(
+    summary="Is it working?",
+    tags=["operation"],
+    responses={200: HealthSerializer, 503: HealthSerializer},
+    auth=[],
+)
 @api_view(["GET"])
 @permission_classes([permissions.AllowAny])
 def health_state(request: Request) -> Response:
@@ -263,4 +276,3 @@ def health_state(request: Request) -> Response:
         {"status": "ok" if healthy else "failing", "parts": parts},
         status=status.HTTP_200_OK if healthy else status.HTTP_503_SERVICE_UNAVAILABLE,
     )
-

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from apps.core.money import currency, quantize
 
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
 
 
 def figure(value: Decimal, code: str) -> str:
@@ -47,7 +47,9 @@ def day(value: date | None) -> str:
 
 def moment(value: datetime | None, time_zone: str) -> str:
     """A moment on the clock of an administration: ``Tue 3 Mar 2026 14:10``."""
-    return NOTHING if value is None else date_format(value.astimezone(ZoneInfo(time_zone)), "D j M Y H:i", use_l10n=False)
+    if value is None:
+        return NOTHING
+    return date_format(value.astimezone(ZoneInfo(time_zone)), "D j M Y H:i", use_l10n=False)
 
 
 # An icon of the Material set beside the word, so that a state is never told by colour alone.

@@ -62,7 +62,7 @@ class Law(pgtrigger.Trigger):
         self.security = security
         super().__init__(**options)
 
-    def compile(self, model: type[models.Model]) -> compiler.Trigger:  # type: ignore[override]
+    def compile(self, model: Any) -> compiler.Trigger:
         return compiler.Trigger(
             name=self.name,
             sql=LawSql(
@@ -183,10 +183,10 @@ class SameAdministration(models.BaseConstraint):
 
     def constraint_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> str:
         """Nothing inside CREATE TABLE: the key it points at may come later in the same migration."""
-        assert model is not None and schema_editor is not None
+        assert model is not None
+        assert schema_editor is not None
         quote = schema_editor.quote_name
-        field = model._meta.get_field(self.field)
-        assert field.related_model not in (None, "self")
+        field: Any = model._meta.get_field(self.field)
         schema_editor.deferred_sql.append(
             Statement(
                 f"ALTER TABLE %(table)s ADD CONSTRAINT {quote(self.name)}"
@@ -197,12 +197,11 @@ class SameAdministration(models.BaseConstraint):
         )
         return ""
 
-    create_sql = constraint_sql  # type: ignore[assignment]
+    create_sql = constraint_sql
 
-    def remove_sql(
-        self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
-    ) -> Statement | None:
-        assert model is not None and schema_editor is not None
+    def remove_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> Any:
+        assert model is not None
+        assert schema_editor is not None
         return Statement(
             "ALTER TABLE %(table)s DROP CONSTRAINT %(name)s",
             table=Table(model._meta.db_table, schema_editor.quote_name),

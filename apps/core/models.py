@@ -73,7 +73,9 @@ class Administration(Row):
     name = models.CharField(_("name"), max_length=200)
     country = models.CharField(_("country"), max_length=2, help_text=_("ISO 3166-1: NL, NO, NG"))
     currency = models.CharField(_("currency"), max_length=3, default="EUR", validators=[check_currency])
-    time_zone = models.CharField(_("time zone"), max_length=64, default="Europe/Amsterdam", validators=[check_time_zone])
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, default="Europe/Amsterdam", validators=[check_time_zone]
+    )
     organization_number = models.CharField(_("KVK or organisation number"), max_length=32, blank=True)
     vat_number = models.CharField(_("VAT number"), max_length=32, blank=True)
     single_sign_off = models.BooleanField(
@@ -141,7 +143,7 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     objects = UserManager()
 
     USERNAME_FIELD = "email"
-    REQUIRED_FIELDS = ("full_name",)
+    REQUIRED_FIELDS = ["full_name"]
 
     class Meta:
         ordering = ("email",)
@@ -151,6 +153,10 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.full_name or self.email
+
+    def get_full_name(self) -> str:
+        """As Django's user has it: the frame of the admin asks for it."""
+        return self.full_name
 
     @property
     def is_staff(self) -> bool:
@@ -253,9 +259,7 @@ class Counter(models.Model):
     last = models.PositiveIntegerField()
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=["administration", "series"], name="one_counter_per_series"),
-        )
+        constraints = (models.UniqueConstraint(fields=["administration", "series"], name="one_counter_per_series"),)
         triggers = (
             laws.Law(
                 name="counts_documents",
@@ -286,7 +290,7 @@ class Job(Row):
 
     kind = models.CharField(max_length=40)
     title = models.CharField(max_length=200)
-    by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     arguments = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     total = models.PositiveIntegerField(default=0)
@@ -319,4 +323,3 @@ class IdempotentRequest(Row):
 
     def __str__(self) -> str:
         return self.key
-

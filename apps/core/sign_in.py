@@ -17,7 +17,7 @@ def tokens_for(*, email: str, password: str) -> dict[str, Any]:
     user = authenticate(username=email.lower(), password=password)
     if user is None:
         raise InvalidCredentials()
-    if not user.is_email_verified:  # type: ignore[attr-defined]
+    if not user.is_email_verified:
         raise EmailNotVerified()
     refresh = RefreshToken.for_user(user)
     return {

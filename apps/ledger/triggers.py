@@ -1,5 +1,5 @@
 """The laws of double entry that a constraint cannot say."""
-# ruff: noqa: S608 - SQL put together from constants
+
 
 import pgtrigger
 

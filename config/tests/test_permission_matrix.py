@@ -253,7 +253,8 @@ OPERATORS_OWN = {"core.Administration", "core.User", "core.Delivery", "core.Job"
 
 def fill(clinic: Clinic, n: int = 0) -> None:
     """One row more of everything that has a page; their names and codes say whose they are."""
-    administration, day, name = clinic.administration, clinic.yesterday - timedelta(days=n), f"{clinic.administration}-{n}"
+    administration, day = clinic.administration, clinic.yesterday - timedelta(days=n)
+    name = f"{administration}-{n}"
     patient = register_patient(administration, code=name, name=name)
     register_payer(administration, code=name, name=name)
     group = clinic.service("65.00").group
@@ -317,7 +318,8 @@ def refused_by_role(answer: Any) -> bool:
 
 
 def filled(route: str, pk: Any) -> str:
-    return "/" + re.sub(r"<(object_id|pk|administration_id|account_id)>", str(pk), route).replace("<date>", "2026-03-03")
+    with_day = route.replace("<date>", "2026-03-03")
+    return "/" + re.sub(r"<(object_id|pk|administration_id|account_id)>", str(pk), with_day)
 
 
 # The matrix ----------------------------------------------------------------------------------------------------------
@@ -468,5 +470,5 @@ def grow(world: World, person: User) -> None:
         member(world.own, Membership.Role.CASHIER)
         Job.objects.create(kind="import", title="Import", by=person)
         Delivery.objects.create(event=record("core.tried", AdministrationFactory()), handler="nobody")
-        first = date(1990 + n, 1, 1)
-        Period.objects.create(administration=world.own, type="YEAR", name=str(first.year), first_day=first, last_day=first)
+        day = date(1990 + n, 1, 1)
+        Period.objects.create(administration=world.own, type="YEAR", name=str(day.year), first_day=day, last_day=day)

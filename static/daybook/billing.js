@@ -64,6 +64,7 @@ function desk(form) {
     for (const row of rowsOf("charges")) {
       const amount = chargeOf(row);
       row.querySelector("[data-amount]").textContent = amount ? shown(amount) : "";
+      field(row, "quantity").tabIndex = field(row, "service").value.trim() ? 0 : -1; // Tab passes an empty row at once
     }
     say("total", shown(total()));
     const rest = round(total() - paid());
@@ -83,7 +84,8 @@ function desk(form) {
     if (!rows.length) return;
     const filled = (row) => field(row, name === "charges" ? "service" : "amount").value.trim() || row.querySelector(".errorlist");
     const last = rows.findLastIndex(filled);
-    rows.forEach((row, at) => (row.hidden = at > last + 1));
+    const enough = name === "tenders" && total() > 0 && paid() >= total();
+    rows.forEach((row, at) => (row.hidden = at > last + (enough ? 0 : 1)));
     if (last === rows.length - 1 && rows.length < 50) add(name, rows.length);
   }
 

@@ -12,20 +12,28 @@ document.addEventListener("keydown", (event) => {
   target.matches("input, textarea, select") ? target.focus() : target.click();
 });
 
+const WORDS = {
+  en: { title: "Keys", search: "search", this: "show or close this list" },
+  nl: { title: "Toetsen", search: "zoeken", this: "deze lijst tonen of sluiten" },
+  nb: { title: "Taster", search: "søk", this: "vis eller lukk denne listen" },
+};
+
 function showKeys() {
   const before = document.querySelector("dialog.keys");
   if (before) return before.open ? before.close() : before.showModal();
-  const dialog = document.createElement("dialog");
-  dialog.className = "keys";
-  const heading = dialog.appendChild(document.createElement("h2"));
-  heading.textContent = { nl: "Toetsen", nb: "Taster" }[document.documentElement.lang] || "Keys";
-  const list = dialog.appendChild(document.createElement("dl"));
+  const words = WORDS[document.documentElement.lang] || WORDS.en;
   const keys = [...document.querySelectorAll("[data-key]")].map((element) => [
     element.dataset.key,
     element.dataset.keySays || element.textContent.trim(),
   ]);
-  const said = { nl: "deze lijst tonen of sluiten", nb: "vis eller lukk denne listen" }[document.documentElement.lang];
-  for (const [key, says] of [...keys, ["?", said || "show or close this list"]]) {
+  if (document.querySelector("#searchbar")) keys.push(["/", words.search]);
+  keys.push(["?", words.this]);
+
+  const dialog = document.createElement("dialog");
+  dialog.className = "keys";
+  dialog.appendChild(document.createElement("h2")).textContent = words.title;
+  const list = dialog.appendChild(document.createElement("dl"));
+  for (const [key, says] of keys) {
     list.appendChild(document.createElement("dt")).appendChild(document.createElement("kbd")).textContent = key;
     list.appendChild(document.createElement("dd")).textContent = says;
   }
@@ -37,6 +45,17 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("DOMContentLoaded", () => {
+  // The theme's user menu answers only to the mouse.
+  for (const menu of document.querySelectorAll('[x-on\\:click="openUserLinks = !openUserLinks"]')) {
+    menu.tabIndex = 0;
+    menu.setAttribute("role", "button");
+    menu.setAttribute("aria-haspopup", "true");
+    menu.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      menu.click();
+    });
+  }
   const job = document.querySelector("[data-poll]");
   if (job && !("finished" in job.dataset)) setTimeout(() => poll(job), 1000);
 });

@@ -19,7 +19,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from apps.billing.admin.base import BillingAdmin, clinic_or_404, link, once, parsed_day, said
+from apps.billing.admin.base import BillingAdmin, clinic_or_404, link, once, parsed_day, said, short_day
 from apps.billing.errors import NotACleanDay
 from apps.billing.forms import NoteForm, OptionalNoteForm, ReasonForm
 from apps.billing.models import ClinicDay, EndOfDayReconciliation, NightlyClose, Payment, Visit
@@ -104,7 +104,7 @@ class DayCloseAdmin(BillingAdmin):
 
     @admin.display(description=_("date"), ordering="reconciliation_date")
     def day(self, close: EndOfDayReconciliation) -> str:
-        return display.day(close.reconciliation_date)
+        return short_day(close.reconciliation_date)
 
     @admin.display(description=_("state"), ordering="status")
     def state(self, close: EndOfDayReconciliation) -> SafeString:
@@ -331,7 +331,7 @@ def _shown(request: HttpRequest, administration: Administration, day: date, form
         "seen": close.updated_at.isoformat() if close else "",
         "notes": list(close.note_entries.select_related("by")) if close else [],  # type: ignore[attr-defined]
         "may_prepare": may(user, Act.PREPARE_CLOSE, administration.pk),
-        "signs_here": may(user, Act.FINALIZE_CLOSE, administration.pk),
+        "reads_ledger": may(user, Act.READ_LEDGER, administration.pk),
         "reviews_here": may(user, Act.REVIEW_CLOSE, administration.pk),
         "entry_link": link("ledger_journalentry_change", close.entry_id) if close and close.entry_id else "",
     }
@@ -518,7 +518,7 @@ class ClinicDayAdmin(BillingAdmin):
 
     @admin.display(description=_("day"), ordering="date")
     def day(self, clinic_day: ClinicDay) -> str:
-        return display.day(clinic_day.date)
+        return short_day(clinic_day.date)
 
     @admin.display(description=_("state"))
     def state(self, clinic_day: ClinicDay) -> SafeString:
@@ -583,7 +583,7 @@ class NightlyCloseAdmin(BillingAdmin):
 
     @admin.display(description=_("night of"), ordering="date")
     def day(self, run: NightlyClose) -> str:
-        return display.day(run.date)
+        return short_day(run.date)
 
     @admin.display(description=_("state"), ordering="state")
     def state_shown(self, run: NightlyClose) -> SafeString:

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Prefetch, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.html import format_html
@@ -24,6 +24,7 @@ from apps.billing.admin.base import (
     name_of,
     once,
     said,
+    short_day,
 )
 from apps.billing.errors import PaymentBeyondBill
 from apps.billing.forms import (
@@ -36,7 +37,7 @@ from apps.billing.forms import (
     new_code,
     tenders_of,
 )
-from apps.billing.models import Bill, Outstanding, Patient, Visit
+from apps.billing.models import Bill, Outstanding, Patient, Payment, Visit
 from apps.billing.services.catalogue import register_patient
 from apps.billing.services.charging import close_visit, issue_bill, register_visit
 from apps.billing.services.days import local_date
@@ -75,7 +76,7 @@ class VisitAdmin(PatientNames):
 
     @admin.display(description=_("date"), ordering="id")
     def day(self, visit: Visit) -> str:
-        return display.day(visit.date)
+        return short_day(visit.date)
 
     @admin.display(description=_("state"), ordering="status")
     def state(self, visit: Visit) -> SafeString:
@@ -183,7 +184,8 @@ class VisitAdmin(PatientNames):
     ) -> HttpResponse:
         """The visit with its bills and payments, and what can be done next."""
         visit = self.find(request, object_id, Act.READ_CLINIC)
-        bills = list(visit.bills.prefetch_related("lines", "payments").order_by("id"))
+        paid = Payment.objects.select_related("payer", "clinic_day").order_by("id")
+        bills = list(visit.bills.prefetch_related("lines", Prefetch("payments", paid)).order_by("id"))
         owed = open_of(bills)
         for bill in bills:
             bill.owed = owed.get(bill.pk, ZERO)

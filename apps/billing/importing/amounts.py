@@ -16,10 +16,14 @@ LARGEST = Decimal(10) ** 12
 THOUSANDTH, TEN_THOUSANDTH = Decimal("0.001"), Decimal("0.0001")
 
 
-def exactly(amount: Decimal, code: str, field: str) -> Decimal:
-    """``amount`` as it was read. Raises Refused for one that is finer than the currency's unit, or beyond belief."""
+def exactly(amount: Decimal, code: str, field: str, section: Section | None = None) -> Decimal:
+    """``amount`` as it was read, or rounded when it was computed.
+
+    Raises Refused for one that was read finer than the currency's unit, and for one beyond belief.
+    """
+    computed = section is not None and field in section.fields and section.fields[field].computed
     try:
-        amount = exact(amount, code)
+        amount = quantize(amount, code) if computed else exact(amount, code)
     except AmountHasTooManyDigits as refusal:
         raise Refused(str(refusal), field=field, value=amount) from None
     if abs(amount) >= LARGEST:
@@ -37,7 +41,7 @@ def line_of(
     stated = {name: values.get(name) for name in ("net", "vat", "gross")}
     amount = values.get("amount")
     if amount is not None:
-        amount = exactly(amount, clinic.currency, "amount")
+        amount = exactly(amount, clinic.currency, "amount", section)
     elif stated["net"] is None and stated["gross"] is None:
         if unit_price is None and service is not None:
             unit_price, includes_vat = service.price_on(day), service.includes_vat
@@ -46,7 +50,7 @@ def line_of(
         amount = quantize(unit_price * quantity, clinic.currency)
     for name, value in stated.items():
         if value is not None:
-            stated[name] = exactly(value, clinic.currency, name)
+            stated[name] = exactly(value, clinic.currency, name, section)
     if amount is not None:
         stated["gross" if includes_vat else "net"] = amount
 
@@ -110,7 +114,7 @@ def _vat_code(
             raise Refused(_("no such VAT code.") + hint(said, clinic.vat_codes), field="vat_code", value=said)
         return codes[said.casefold()]
     rate, field = values.get("vat_rate"), "vat_rate"
-    if rate is None and stated["vat"]:
+    if rate is None and stated["vat"] is not None:
         rate, field = _rate_behind(stated, clinic), "vat"
     if rate is not None:
         return code_of_rate(rate, clinic, settings, field)
@@ -134,6 +138,8 @@ def _rate_behind(stated: dict[str, Decimal | None], clinic: Clinic) -> Decimal:
     """The rate that makes the stated VAT, within one unit of the currency; what it would be when there is none."""
     vat = stated["vat"] or ZERO
     net = stated["net"] if stated["net"] is not None else (stated["gross"] or ZERO) - vat
+    if not vat:
+        return ZERO
     unit = currency(clinic.currency).unit
     for rate in clinic.vat_codes.values():
         if rate and abs(net * rate / 100 - vat) <= unit:

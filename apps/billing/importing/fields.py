@@ -46,6 +46,7 @@ class Field:
 
     read: Read
     columns: tuple[str, ...] = ()
+    computed: bool = False  # a product: it may be finer than the currency and is rounded
 
 
 class Compiler:
@@ -77,7 +78,7 @@ class Compiler:
         read = _converted(read, kind, file.format if file else Format(), base.columns)
         if kind == NUMBER:
             read = _calculated(read, said, place)
-        return Field(read, base.columns)
+        return Field(read, base.columns, base.computed)
 
     def condition(self, said: Any, file: CsvFile, place: str) -> Callable[[Row], bool]:
         """``where``: a table of columns, all of which must hold, or a list of such tables, one of which must."""
@@ -125,7 +126,9 @@ class Compiler:
     def _first(self, said: list[Any], kind: str, file: CsvFile, place: str) -> Field:
         parts = self._parts(said, kind, file, place)
         return Field(
-            lambda row: next((value for part in parts if (value := part.read(row)) is not None), None), _columns(parts)
+            lambda row: next((value for part in parts if (value := part.read(row)) is not None), None),
+            _columns(parts),
+            any(part.computed for part in parts),
         )
 
     def _sum(self, said: list[Any], kind: str, file: CsvFile, place: str) -> Field:
@@ -135,7 +138,7 @@ class Compiler:
             values = [value for part in parts if (value := part.read(row)) is not None]
             return sum(values, Decimal(0)) if values else None
 
-        return Field(read, _columns(parts))
+        return Field(read, _columns(parts), any(part.computed for part in parts))
 
     def _product(self, said: list[Any], kind: str, file: CsvFile, place: str) -> Field:
         parts = self._parts(said, NUMBER, file, place)
@@ -149,7 +152,7 @@ class Compiler:
                 product *= value
             return product
 
-        return Field(read, _columns(parts))
+        return Field(read, _columns(parts), computed=True)
 
     def _difference(self, said: list[Any], kind: str, file: CsvFile, place: str) -> Field:
         parts = self._parts(said, NUMBER, file, place)
@@ -158,7 +161,7 @@ class Compiler:
             first = parts[0].read(row)
             return first if first is None else first - sum((part.read(row) or 0 for part in parts[1:]), Decimal(0))
 
-        return Field(read, _columns(parts))
+        return Field(read, _columns(parts), any(part.computed for part in parts))
 
     def _parts(self, said: Any, kind: str, file: CsvFile, place: str) -> list[Field]:
         if not isinstance(said, list) or not said:

@@ -104,7 +104,7 @@ class CsvFile:
         broken = ""
         if len(cells) > len(header):
             broken = _("{found} values for {expected} columns").format(found=len(cells), expected=len(header))
-        texts = ["" if text in self.format.empty else text for text in map(str.strip, cells)]
+        texts = ["" if text in self.format.empty else text for text in map(_clean, cells)]
         texts += [""] * (len(header) - len(cells))
         return Row(Place(path.name, line), dict(zip(header, texts, strict=False)), broken)
 
@@ -160,6 +160,10 @@ class _Lines:
             ) from None
         self.count += 1
         return text
+
+
+def _clean(cell: str) -> str:
+    return cell.strip().replace("\0", "")  # the database has no such character
 
 
 def _numbered(column: str, seen: dict[str, int]) -> str:

@@ -7,8 +7,7 @@ refused. What names a refused row is refused with it, so that a bill is whole or
 import csv
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -27,32 +26,16 @@ from apps.billing.importing.facts import (
     ServiceFact,
     VisitFact,
 )
-from apps.billing.importing.fields import Moment
-from apps.billing.importing.files import Place
-from apps.billing.importing.mapping import Mapping, Section, check_settings
+from apps.billing.importing.mapping import Mapping, check_settings
+from apps.billing.importing.rows import FIRST_YEAR, Found, Rows
+from apps.billing.importing.settling import fitting, given_back
 from apps.billing.models import Payment, Visit
 from apps.core.money import ZERO
 from apps.ledger.services.opening import CHARTS
 
-FIRST_YEAR, LAST_YEAR = 1900, 2100
 # What tells payments without an id apart.
 CONTENT = ("bill", "bill_number", "visit", "patient", "date", "method", "amount", "kind", "payer", "reference")
 METHODS, KINDS = Payment.Method.values, Payment.Kind.values
-
-
-@dataclass(slots=True)
-class Found:
-    """A row (or several of one id) of a section: the values of its fields, those that are empty left out."""
-
-    section: Section
-    place: Place
-    id: str
-    values: dict[str, Any]
-    parts: "list[Found]" = field(default_factory=list)  # the lines of a bill
-
-    @property
-    def entity(self) -> str:
-        return "bills" if self.parts else self.section.entity
 
 
 @dataclass
@@ -74,8 +57,7 @@ class Gathering:
     def __init__(self, mapping: Mapping) -> None:
         self.mapping, self.settings = mapping, mapping.settings
         self.books = Books(mapping.name)
-        self.refusals: dict[tuple[Any, ...], Refusal] = {}
-        self.lost: dict[str, dict[str, Place]] = defaultdict(dict)  # entity -> ids of refused rows
+        self.rows = Rows(mapping)
         self.clinics: dict[str, Clinic] = {}
         self.named: dict[str, dict[str, Any]] = {}  # administrations as [[administrations]] says them
         self.patients: dict[str, Found] = {}
@@ -89,15 +71,16 @@ class Gathering:
         self.nothing_paid = 0
 
     def run(self) -> Gathered:
-        self.named = {found.id: found.values for found in self.merged("administrations")}
-        self.payers = {found.id: found.values.get("name", found.id) for found in self.merged("payers")}
-        for found in self.found("services"):
+        self.named = {found.id: found.values for found in self.rows.merged(self.rows.found("administrations"))}
+        payers = self.rows.merged(self.rows.found("payers"))
+        self.payers = {found.id: found.values.get("name", found.id) for found in payers}
+        for found in self.rows.found("services"):
             known = self.services.setdefault(found.id, found)
             known.values = {**found.values, **known.values}
             if "price" in found.values:
                 day = found.values.get("valid_from", date(FIRST_YEAR, 1, 1))
                 self.prices[found.id][day.date() if isinstance(day, datetime) else day] = found.values["price"]
-        self.patients = {found.id: found for found in self.merged("patients")}
+        self.patients = {found.id: found for found in self.rows.merged(self.rows.found("patients"))}
         for id in self.books.administrations:
             if not self.named or id in self.named:
                 self.clinic(id)
@@ -106,110 +89,7 @@ class Gathering:
         self.gather_payments()
         self.add_patients_without_visits()
         clinics = sorted(self.clinics.values(), key=lambda clinic: clinic.name)
-        return Gathered(self.mapping, clinics, list(self.refusals.values()), self.nothing_paid)
-
-    # Rows ------------------------------------------------------------------------------------------------------------
-
-    def found(self, entity: str) -> Iterator[Found]:
-        """The rows of every source of ``entity`` that can be read."""
-        for section in self.mapping.sections[entity]:
-            if section.file is None:
-                values = {name: value for name, one in section.fields.items() if (value := one.read(None)) is not None}  # type: ignore[arg-type]
-                yield Found(section, Place("", 0), values.get("id", ""), values)
-                continue
-            for row in section.file.rows(self.mapping.folder):
-                if not row.broken and section.where is not None and not section.where(row):
-                    continue
-                found = Found(section, row.place, "", {})
-                try:
-                    # Ids come first: a row that fails later has said which one it is, and which bill is not whole.
-                    for name, one in section.fields.items():
-                        if row.broken and name not in ("id", "bill"):
-                            raise Refused(row.broken)
-                        if (value := one.read(row)) is not None:
-                            found.values[name] = value
-                            found.id = value if name == "id" else found.id
-                    self.check_required(found)
-                except Refused as refusal:
-                    self.lose(found, refusal)
-                    continue
-                yield found
-
-    def merged(self, entity: str) -> Iterator[Found]:
-        """Rows of one id as one: the first value of each field counts, and the earliest moment it began."""
-        together: dict[str, Found] = {}
-        for found in self.found(entity):
-            known = together.setdefault(found.id, found)
-            if known is found:
-                continue
-            for name, value in found.values.items():
-                choose = {"started": min, "date": min, "ended": max}.get(name)
-                if name not in known.values:
-                    known.values[name] = value
-                elif choose is not None:
-                    known.values[name] = choose(known.values[name], value, key=_sortable)
-        yield from together.values()
-
-    def single(self, entity: str) -> Iterator[Found]:
-        """Rows of one id are one where the section says ``group``; elsewhere the second is refused."""
-        seen: dict[str, Place] = {}
-        if any(section.group for section in self.mapping.sections[entity]):
-            yield from self.merged(entity)
-            return
-        for found in self.found(entity):
-            if found.id in seen:
-                self.refuse(entity, found.place, self.repeated(found, seen[found.id]))
-                continue
-            seen[found.id] = found.place
-            yield found
-
-    def repeated(self, found: Found, before: Place) -> Refused:
-        advice = (
-            " " + _("Say group = true when several rows are one.")
-            if found.section.entity in ("visits", "bills")
-            else ""
-        )
-        return Refused(
-            _("the same id stands in {file}, line {line}.").format(file=before.file, line=before.line) + advice,
-            field="id", value=found.id,
-        )  # fmt: skip
-
-    def check_required(self, found: Found) -> None:
-        required = {"administrations": ("id",), "lines": ("bill",), "payments": ("method",)}
-        for name in required.get(found.section.entity, ("id",)):
-            if name in found.section.fields and name not in found.values:
-                if found.section.entity == "payments" and found.values.get("amount", ZERO) == 0:
-                    continue
-                raise Refused(_("empty"), field=name)
-        for name in ("started", "ended", "date", "valid_from", "birth_date"):
-            moment = found.values.get(name)
-            if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
-                raise Refused(_("a year beyond belief"), field=name, value=moment)
-
-    def lose(self, found: Found, refusal: Refused) -> None:
-        """Refuse a row, and remember it for what names it; a line takes its whole bill along."""
-        entity = found.entity
-        if found.id:
-            self.lost[entity].setdefault(found.id, found.place)
-        if entity == "lines" and "bill" in found.values:
-            self.lost["bills"].setdefault(found.values["bill"], found.place)
-        self.refuse(entity, found.place, refusal, found.section)
-
-    def refuse(self, entity: str, place: Place, refusal: Refused, section: Section | None = None) -> None:
-        field = (
-            "bill"
-            if entity == "bills" and section and section.entity == "lines" and refusal.field == "id"
-            else refusal.field
-        )
-        column = refusal.column or (section.columns(field) if section else "") or field
-        known = Refusal(entity, place, column, refusal.value, refusal.reason)
-        self.refusals.setdefault((entity, place, refusal.reason), known)
-
-    def check_not_lost(self, entity: str, id: str, field: str) -> None:
-        if place := self.lost[entity].get(id):
-            raise Refused(
-                _("refused with {file}, line {line}").format(file=place.file, line=place.line), field=field, value=id
-            )
+        return Gathered(self.mapping, clinics, list(self.rows.refusals.values()), self.nothing_paid)
 
     # Whose it is -----------------------------------------------------------------------------------------------------
 
@@ -280,11 +160,11 @@ class Gathering:
                     found.section.includes_vat, prices,
                 )  # fmt: skip
             except Refused as refusal:
-                self.lose(found, refusal)
+                self.rows.lose(found, refusal)
 
     def patient(self, code: str, clinic: Clinic) -> str:
         """``code``, with the patient put down in ``clinic``. Raises Refused for one that the patient files lack."""
-        self.check_not_lost("patients", code, "patient")
+        self.rows.check_not_lost("patients", code, "patient")
         if code not in clinic.patients and code not in clinic.there["patients"]:
             found = self.patients.get(code)
             if found is None and self.mapping.sections["patients"]:
@@ -306,22 +186,22 @@ class Gathering:
                 try:
                     self.patient(code, self.clinic_of(found.values))
                 except Refused as refusal:
-                    self.lose(found, refusal)
+                    self.rows.lose(found, refusal)
 
     # Visits ----------------------------------------------------------------------------------------------------------
 
     def gather_visits(self) -> None:
         ends = self.mapping.says("visits", "ended") or self.mapping.says("visits", "status")
-        for found in self.single("visits"):
+        for found in self.rows.single("visits"):
             try:
                 visit = self.visit_of(found, ends)
             except Refused as refusal:
-                self.lose(found, refusal)
+                self.rows.lose(found, refusal)
                 continue
             if visit is not None:
                 visit.clinic.visits.append(visit)
                 self.visits[found.id] = visit
-                self.lost["visits"].pop(found.id, None)  # another row of it could not be read; this one could
+                self.rows.lost["visits"].pop(found.id, None)  # another row of it could not be read; this one could
 
     def visit_of(self, found: Found, ends: bool) -> VisitFact | None:
         values = found.values
@@ -361,19 +241,19 @@ class Gathering:
         if id is None:
             return None
         if id not in self.visits:
-            self.check_not_lost("visits", id, "visit")
+            self.rows.check_not_lost("visits", id, "visit")
             raise Refused(_("no such visit"), field="visit", value=id)
         return self.visits[id]
 
     # Bills -----------------------------------------------------------------------------------------------------------
 
     def gather_bills(self) -> None:
-        drafts = {found.id: found for found in self.single("bills")}
+        drafts = {found.id: found for found in self.rows.single("bills")}
         self.attach_lines(drafts)
         credit_notes: list[tuple[Found, BillFact]] = []
         for found in drafts.values():
             try:
-                self.check_not_lost("bills", found.id, "id")
+                self.rows.check_not_lost("bills", found.id, "id")
                 bill = self.bill_of(found)
                 if known := self.bills.get(found.id):
                     self.check_same_clinic(found, bill.clinic, known.clinic)
@@ -385,33 +265,29 @@ class Gathering:
                 else:
                     self.keep_bill(found, bill)
             except Refused as refusal:
-                self.lose(found, refusal)
+                self.rows.lose(found, refusal)
         for found, bill in credit_notes:
             try:
                 bill.credits = self.credited(found, bill)
                 bill.credits.paid -= bill.gross
                 self.keep_bill(found, bill)
             except Refused as refusal:
-                self.lose(found, refusal)
+                self.rows.lose(found, refusal)
 
     def attach_lines(self, drafts: dict[str, Found]) -> None:
         """Give every bill its lines; without [[bills]] the lines of one bill id are the bill."""
         derived = not self.mapping.sections["bills"]
-        seen: dict[str, Place] = {}
-        for found in self.found("lines"):
+        for found in self.rows.single("lines"):
             bill = found.values["bill"]
             try:
-                if found.id and found.id in seen:
-                    raise self.repeated(found, seen[found.id])
-                seen[found.id] = found.place
                 if bill not in drafts:
-                    self.check_not_lost("bills", bill, "bill")
+                    self.rows.check_not_lost("bills", bill, "bill")
                     if not derived:
                         raise Refused(_("no such bill"), field="bill", value=bill)
                     drafts[bill] = Found(found.section, found.place, bill, {"bill": bill})
                 drafts[bill].parts.append(found)
             except Refused as refusal:
-                self.lose(found, refusal)
+                self.rows.lose(found, refusal)
 
     def bill_of(self, found: Found) -> BillFact:
         """The bill with its lines priced; one without lines has one of its own amount."""
@@ -434,8 +310,8 @@ class Gathering:
             except Refused as refusal:
                 if part is found:
                     raise
-                self.lose(part, refusal)
-        self.check_not_lost("bills", found.id, "id")
+                self.rows.lose(part, refusal)
+        self.rows.check_not_lost("bills", found.id, "id")
         bill.net = sum((line.net for line in bill.lines), ZERO)
         bill.vat = sum((line.vat for line in bill.lines), ZERO)
         self.check_stated(found, bill)
@@ -476,7 +352,7 @@ class Gathering:
         if bill.gross > 0:
             raise Refused(_("a credit note is negative; use negate"), field="amount", value=bill.gross)
         if id := found.values.get("credits"):
-            self.check_not_lost("bills", id, "credits")
+            self.rows.check_not_lost("bills", id, "credits")
             if id not in self.bills or self.bills[id].credits:
                 raise Refused(_("no such bill"), field="credits", value=id)
             return self.bills[id]
@@ -510,57 +386,65 @@ class Gathering:
     # Payments --------------------------------------------------------------------------------------------------------
 
     def gather_payments(self) -> None:
-        seen: dict[str, Place] = {}
+        """Payments first, then what gives them back: a refund may stand before its payment in the files."""
         alike: Counter[str] = Counter()
-        refunds: list[tuple[Found, PaymentFact]] = []
-        for found in self.found("payments"):
+        refunds: list[Found] = []
+        for found in self.rows.single("payments"):
+            if found.values.get("amount", ZERO) == 0:
+                self.nothing_paid += 1
+                continue
+            self.name_payment(found, alike)
             try:
-                if found.values.get("amount", ZERO) == 0:
-                    self.nothing_paid += 1
+                if self.gives_back(found):
+                    refunds.append(found)
                     continue
-                self.name_payment(found, alike)
-                if found.id in seen:
-                    raise self.repeated(found, seen[found.id])
-                seen[found.id] = found.place
-                payment = self.payment_of(found)
-                if known := self.payments.get(found.id) or self.payments.get(f"{found.id}/1"):
+                payment = self.payment_of(found, Payment.Kind.PAYMENT)
+                if known := self.payments.get(found.id):
                     self.check_same(payment, known)
-                elif payment.kind == Payment.Kind.PAYMENT:
-                    self.keep_payment(payment)
                 else:
-                    refunds.append((found, payment))
+                    self.keep_payment(payment)
             except Refused as refusal:
-                self.lose(found, refusal)
-        for found, payment in refunds:
+                self.rows.lose(found, refusal)
+        for found in refunds:
             try:
-                for refund in self.given_back(found, payment):
-                    self.keep_payment(refund)
+                refund = self.payment_of(found, self.gives_back(found))
+                if known := self.payments.get(found.id) or self.payments.get(f"{found.id}/1"):
+                    self.check_same(refund, known)
+                    continue
+                for part in given_back(refund, self.original(found)):
+                    self.keep_payment(part)
             except Refused as refusal:
-                self.lose(found, refusal)
+                self.rows.lose(found, refusal)
+
+    def gives_back(self, found: Found) -> str:
+        """REFUND or CHARGEBACK, by what the row says or by its sign; empty for a payment."""
+        kind = found.values.get("kind", Payment.Kind.PAYMENT).upper()
+        if kind not in KINDS:
+            raise Refused(_("not a kind; map it.") + hint(kind, KINDS), field="kind", value=found.values["kind"])
+        if kind != Payment.Kind.PAYMENT:
+            return str(kind)
+        return Payment.Kind.REFUND.value if found.values["amount"] < 0 or "refund_of" in found.values else ""
 
     def name_payment(self, found: Found, alike: Counter[str]) -> None:
         """Payments without an id are known by what they say, and identical ones by how many there are."""
         if found.id:
-            found.id += found.section.suffix
             return
         said = {**found.values, "amount": f"{found.values['amount'].normalize():f}"}
         content = hashlib.sha256(repr([str(said.get(name, "")) for name in CONTENT]).encode()).hexdigest()[:24]
         alike[content] += 1
         found.id = f"#{content}.{alike[content]}"
 
-    def payment_of(self, found: Found) -> PaymentFact:
+    def payment_of(self, found: Found, kind: str) -> PaymentFact:
         values = found.values
-        method = values["method"].upper()
+        original = self.original(found)
+        method = values.get("method", original.method if original else "").upper()
         if method not in METHODS:
-            raise Refused(_("not a method; map it.") + hint(method, METHODS), field="method", value=values["method"])
-        kind = values.get("kind", "PAYMENT" if values["amount"] > 0 else "REFUND").upper()
-        if kind not in KINDS:
-            raise Refused(_("not a kind; map it.") + hint(kind, KINDS), field="kind", value=values["kind"])
-        if kind == Payment.Kind.PAYMENT and values["amount"] < 0:
-            kind = Payment.Kind.REFUND
-        bill = self.paid_bill(values, abs(values["amount"]), kind)
+            raise Refused(_("not a method; map it.") + hint(method, METHODS), field="method", value=method)
+        bill = (
+            original.bill if original else self.paid_bill(values, abs(values["amount"]), kind != Payment.Kind.PAYMENT)
+        )
         bill = bill.credits or bill
-        amount = exactly(abs(values["amount"]), bill.clinic.currency, "amount")
+        amount = exactly(abs(values["amount"]), bill.clinic.currency, "amount", found.section)
         day, taken = bill.date, bill.issued_at
         if "date" in found.section.fields:
             if "date" not in values:
@@ -572,43 +456,56 @@ class Gathering:
             kind=kind,
             method=method,
             amount=amount if kind == Payment.Kind.PAYMENT else -amount,
-            payer=self.payer(values, bill.clinic) if method in Payment.COVER else "",
+            payer=self.payer(values, bill.clinic, original) if method in Payment.COVER else "",
             date=day,
             taken_at=taken,
             reference=values.get("reference", "")[:100],
             reason=values.get("reason", "")[:200],
         )
 
-    def paid_bill(self, values: dict[str, Any], amount: Decimal, kind: str) -> BillFact:
+    def paid_bill(self, values: dict[str, Any], amount: Decimal, gives_back: bool) -> BillFact:
         """The bill that was paid: by its id, its number, its visit or its patient, whichever the row gives first."""
         if id := values.get("bill"):
             if id in self.bills:
                 return self.bills[id]
-            self.check_not_lost("bills", id, "bill")
+            self.rows.check_not_lost("bills", id, "bill")
             raise Refused(_("no such bill"), field="bill", value=id)
         if number := values.get("bill_number"):
-            return self.fitting(self.bills_of["number"].get(number, []), amount, kind, "bill_number", number)
+            return fitting(
+                self.bills_of["number"].get(number, []),
+                amount,
+                gives_back=gives_back,
+                field="bill_number",
+                value=number,
+            )
         if visit := self.visit(values):
-            return self.fitting(self.bills_of["visit"].get(visit.id, []), amount, kind, "visit", visit.id)
+            return fitting(
+                self.bills_of["visit"].get(visit.id, []), amount, gives_back=gives_back, field="visit", value=visit.id
+            )
         if code := values.get("patient"):
             clinic = self.clinic_of(values)
-            return self.fitting(self.bills_of["patient"].get(f"{clinic.id}/{code}", []), amount, kind, "patient", code)
+            return fitting(
+                self.bills_of["patient"].get(f"{clinic.id}/{code}", []),
+                amount,
+                gives_back=gives_back,
+                field="patient",
+                value=code,
+            )
         raise Refused(_("does not say what was paid"), field="bill")
 
-    def fitting(self, bills: list[BillFact], amount: Decimal, kind: str, field: str, value: str) -> BillFact:
-        """Of several bills the one with exactly that open, then the oldest with room for it, then the newest.
+    def original(self, found: Found) -> PaymentFact | None:
+        """The payment that a refund names."""
+        id = found.values.get("refund_of")
+        if id is None:
+            return None
+        if payment := self.payments.get(id) or self.payments.get(id + found.section.suffix):
+            return payment
+        self.rows.check_not_lost("payments", id, "refund_of")
+        raise Refused(_("no such payment"), field="refund_of", value=id)
 
-        A refund looks at what was paid instead of what is open.
-        """
-        bills = [bill for bill in bills if bill.credits is None]
-        if not bills:
-            raise Refused(_("no bill for it"), field=field, value=value)
-        room = {id(bill): bill.open if kind == Payment.Kind.PAYMENT else bill.paid for bill in bills}
-        exact = [bill for bill in bills if room[id(bill)] == amount]
-        wide = [bill for bill in bills if room[id(bill)] >= amount]
-        return (exact or wide or bills[-1:])[0]
-
-    def payer(self, values: dict[str, Any], clinic: Clinic) -> str:
+    def payer(self, values: dict[str, Any], clinic: Clinic, original: PaymentFact | None) -> str:
+        if original and original.payer and "payer" not in values:
+            return original.payer
         code = short(values.get("payer", self.settings.payer), 64, "payer")
         if "payer" in values and self.mapping.sections["payers"] and code not in self.payers:
             raise Refused(_("no such payer.") + hint(code, self.payers), field="payer", value=code)
@@ -636,62 +533,8 @@ class Gathering:
                 value=payment.amount,
             )
 
-    def given_back(self, found: Found, refund: PaymentFact) -> list[PaymentFact]:
-        """The refund as one row for each payment that it gives back, in whole or in part.
-
-        The payment that it names; otherwise, of the same bill, method and payer, the one of exactly that amount,
-        then the latest one that covers it, then several from the latest back.
-        """
-        amount = -refund.amount
-        candidates = [
-            payment
-            for payment in refund.bill.payments
-            if payment.kind == Payment.Kind.PAYMENT
-            and (payment.method, payment.payer) == (refund.method, refund.payer)
-            and payment.left > 0
-        ]
-        if named := found.values.get("refund_of"):
-            candidates = [payment for payment in candidates if payment.id in (named, named + found.section.suffix)]
-        candidates.sort(
-            key=lambda payment: (
-                payment.date <= refund.date,
-                payment.left == amount,
-                payment.left >= amount,
-                payment.taken_at,
-            ),
-            reverse=True,
-        )
-        parts: list[tuple[PaymentFact, Decimal]] = []
-        for payment in candidates:
-            share = min(amount, payment.left)
-            parts.append((payment, share))
-            amount -= share
-            if not amount:
-                break
-        if amount:
-            raise Refused(
-                _("gives back more than was paid on that bill by {method}").format(method=refund.method),
-                field="amount",
-                value=refund.amount,
-            )
-        refunds = []
-        for number, (payment, share) in enumerate(parts, start=1):
-            payment.left -= share
-            one = PaymentFact(
-                refund.id if len(parts) == 1 else f"{refund.id}/{number}",
-                refund.bill, refund.kind, refund.method, -share, refund.payer, refund.date, refund.taken_at,
-                refund.reference, refund.reason, payment,
-            )  # fmt: skip
-            refunds.append(one)
-        return refunds
-
 
 def vat_codes(chart: str) -> dict[str, Decimal]:
     """The VAT codes of a chart of accounts and their rates."""
     with (CHARTS / chart / "vat_codes.csv").open(encoding="utf-8", newline="") as file:
         return {row["code"]: Decimal(row["rate"]) for row in csv.DictReader(file)}
-
-
-def _sortable(moment: Moment) -> str:
-    """Moments of one field are written alike, so that their texts sort as they do."""
-    return moment.isoformat()

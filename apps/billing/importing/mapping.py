@@ -56,12 +56,12 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "visits": ("id", "patient", "started"),
     "bills": ("id",),
     "lines": ("bill",),
-    "payments": ("method", "amount"),
+    "payments": ("amount",),
 }
 # What a section may say beside fields: that several rows are one, that amounts include VAT, a payment per column.
 OPTIONS = {
-    "services": ("includes_vat",), "visits": ("group",), "bills": ("group", "includes_vat"),
-    "lines": ("includes_vat",), "payments": ("amounts",),
+    "services": ("includes_vat",), "visits": ("merge",), "bills": ("merge", "includes_vat"),
+    "lines": ("merge", "includes_vat"), "payments": ("merge", "amounts"),
 }  # fmt: skip
 
 SETTINGS = (
@@ -72,6 +72,7 @@ FILE_KEYS = (
     "match", "encoding", "delimiter", "quote", "skip", "header", "optional", "where",
     "decimal", "thousands", "dates", "time_zone", "empty",
 )  # fmt: skip
+LONGEST_NAME = 60
 DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 
@@ -100,7 +101,7 @@ class Section:
     file: CsvFile | None
     where: Any
     fields: dict[str, Field]
-    group: bool = False
+    merge: bool = False  # several rows of one id are one
     includes_vat: bool = True
     suffix: str = ""  # tells apart the payments that one row holds
 
@@ -160,6 +161,8 @@ def build(table: dict[str, Any], folder: Path) -> Mapping:
         ]
         for entity in FIELDS
     }
+    if not 0 < len(str(table["name"])) <= LONGEST_NAME:
+        raise MappingError(_("mapping: name has up to {length} characters.").format(length=LONGEST_NAME))
     mapping = Mapping(str(table["name"]), folder, settings, files, sections)
     _check_whole(mapping)
     for file in files.values():
@@ -267,7 +270,7 @@ def _sections(
             file,
             where,
             fields,
-            said.get("group", False),
+            said.get("merge", False),
             said.get("includes_vat", settings.includes_vat),
         )
     ]
@@ -301,12 +304,16 @@ def _check_whole(mapping: Mapping) -> None:
     for entity in ("bills", "lines", "payments"):
         if mapping.says(entity, "visit") and not mapping.sections["visits"]:
             raise MappingError(_("{entity}: 'visit' names visits, but there is no [[visits]].").format(entity=entity))
-    ways = ("bill", "bill_number", "visit", "patient")
+    ways = ("bill", "bill_number", "visit", "patient", "refund_of")
     for section in mapping.sections["payments"]:
         if not any(way in section.fields for way in ways):
             raise MappingError(
                 _("{place}: say what was paid: one of {ways}.").format(place=section.place, ways=", ".join(ways))
             )
+        if "method" not in section.fields and "refund_of" not in section.fields:
+            raise MappingError(_("{place}: '{key}' is missing.").format(place=section.place, key="method"))
+        if section.merge and "id" not in section.fields:
+            raise MappingError(_("{place}: '{key}' is missing.").format(place=section.place, key="id"))
     clinics = [entity for entity in FIELDS if entity != "administrations" and mapping.says(entity, "administration")]
     if not mapping.sections["administrations"] and not clinics:
         raise MappingError(

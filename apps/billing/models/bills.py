@@ -28,7 +28,12 @@ class Bill(Owned):
 
     clinic_day = models.ForeignKey(ClinicDay, on_delete=models.PROTECT, related_name="bills", verbose_name=_("day"))
     late_for = models.ForeignKey(
-        ClinicDay, on_delete=models.PROTECT, null=True, blank=True, related_name="late_bills", verbose_name=_("late for")
+        ClinicDay,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="late_bills",
+        verbose_name=_("late for"),
     )
     number = models.PositiveIntegerField(_("number"), null=True, editable=False)
     kind = models.CharField(_("kind"), max_length=11, choices=Kind.choices, default=Kind.BILL)

@@ -81,9 +81,7 @@ class ServiceGroup(Owned):
 
     code = models.CharField(_("code"), max_length=32)
     name = models.CharField(_("name"), max_length=100)
-    account = models.ForeignKey(
-        Account, on_delete=models.PROTECT, related_name="+", verbose_name=_("revenue account")
-    )
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", verbose_name=_("revenue account"))
 
     class Meta:
         ordering = ("name",)

@@ -84,9 +84,7 @@ class Visit(Owned):
                 condition=~Q(idempotency_key=""),
                 name="visit_idempotency_key",
             ),
-            models.UniqueConstraint(
-                fields=["administration", "source"], condition=~Q(source=""), name="visit_source"
-            ),
+            models.UniqueConstraint(fields=["administration", "source"], condition=~Q(source=""), name="visit_source"),
         )
         indexes = (
             models.Index(fields=["administration", "date", "status"], name="visit_date"),
@@ -116,9 +114,7 @@ class NightlyClose(Owned):
         ordering = ("-date",)
         verbose_name = _("nightly close")
         verbose_name_plural = _("nightly closes")
-        constraints = (
-            models.UniqueConstraint(fields=["administration", "date"], name="one_nightly_close_per_date"),
-        )
+        constraints = (models.UniqueConstraint(fields=["administration", "date"], name="one_nightly_close_per_date"),)
 
     def __str__(self) -> str:
         return f"{self.administration} {self.date}"

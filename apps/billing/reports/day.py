@@ -65,13 +65,13 @@ class DayFigures:
 def day_figures(day: ClinicDay) -> DayFigures:
     """Compute the figures of ``day`` from its rows, as of the end of that date."""
     code = day.administration.currency
-    payments = list(
+    payments: list[Any] = list(
         Payment.objects.filter(clinic_day=day)
         .order_by()
         .values("method", "kind")
         .annotate(sum=Sum("amount"), rows=Count("*"), low=Min("number"), high=Max("number"))
     )
-    bills = list(
+    bills: list[Any] = list(
         Bill.objects.filter(clinic_day=day)
         .order_by()
         .values("kind")
@@ -110,9 +110,7 @@ def day_figures(day: ClinicDay) -> DayFigures:
                 "vat": text(total(row["sum_vat"] for row in bills), code),
                 "count": sum(row["rows"] for row in bills),
             },
-            "outstanding": {
-                name: text(outstanding[name], code) for name in ("patient", "payer", "own_day", "credits")
-            },
+            "outstanding": {name: text(outstanding[name], code) for name in ("patient", "payer", "own_day", "credits")},
             "late": _late(day, code),
             "not_yet_counted": ["wallet_topups", "revenue_leaks", "drawers"],
         },
@@ -166,13 +164,11 @@ def _mismatches(
     code: str,
 ) -> Any:
     """What does not agree, each as {code, message, ...}: computed from the rows, not believed."""
-    before = (
-        Outstanding.objects.filter(
-            administration=day.administration_id,
-            debtor=Outstanding.Debtor.PATIENT,
-            during__contains=day.date - timedelta(days=1),
-        ).aggregate(balance=Sum("amount", default=ZERO))["balance"]
-    )
+    before = Outstanding.objects.filter(
+        administration=day.administration_id,
+        debtor=Outstanding.Debtor.PATIENT,
+        during__contains=day.date - timedelta(days=1),
+    ).aggregate(balance=Sum("amount", default=ZERO))["balance"]
     moved = total(row["sum_gross"] for row in bills) - settled
     if difference := outstanding["balance"] - before - moved:
         yield {"code": "BILLS_AND_PAYMENTS_DISAGREE", "amount": text(difference, code)}

@@ -53,9 +53,7 @@ def register_patient(
     party = Party.objects.create(administration=administration, kind=Party.Kind.PATIENT, code=code)
     patient = Patient.objects.create(administration=administration, code=code, party=party)
     if name:
-        PatientIdentity.objects.create(
-            administration=administration, patient=patient, name=name, birth_date=birth_date
-        )
+        PatientIdentity.objects.create(administration=administration, patient=patient, name=name, birth_date=birth_date)
     record("billing.patient_registered", patient, by=by)
     return patient
 

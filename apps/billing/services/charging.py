@@ -84,7 +84,9 @@ def issue_bill(
         price.service_id: price
         for price in ServicePrice.objects.on(wanted).filter(service__in=[charge.service for charge in charges])
     }
-    lines = [_priced(charge, prices.get(charge.service.pk), wanted, position) for position, charge in enumerate(charges, 1)]
+    lines = [
+        _priced(charge, prices.get(charge.service.pk), wanted, position) for position, charge in enumerate(charges, 1)
+    ]
     return _issue(lines, patient=patient, visit=visit, day=wanted, by=by)
 
 

@@ -66,7 +66,10 @@ def refresh_day(close: EndOfDayReconciliation, *, by: User) -> EndOfDayReconcili
 
 @transaction.atomic
 def review_day(close: EndOfDayReconciliation, *, by: User, note: str = "") -> EndOfDayReconciliation:
-    """Say that the figures of a draft were looked at. Raises SecondPersonRequired, AlreadyFinalized, DayCloseCancelled."""
+    """Say that the figures of a draft were looked at.
+
+    Raises SecondPersonRequired, AlreadyFinalized or DayCloseCancelled.
+    """
     require(by, Act.REVIEW_CLOSE, close.administration_id)
     close = _draft(close)
     if by.pk in _preparers(close) and not close.administration.single_sign_off:
@@ -136,7 +139,9 @@ def add_note(close: EndOfDayReconciliation, *, text: str, by: User) -> EndOfDayR
 def _draft(close: EndOfDayReconciliation) -> EndOfDayReconciliation:
     """The close as it stands now, its day held alone."""
     held_alone(close.administration, close.reconciliation_date)
-    close = EndOfDayReconciliation.objects.select_related("administration", "clinic_day__administration").get(pk=close.pk)
+    close = EndOfDayReconciliation.objects.select_related("administration", "clinic_day__administration").get(
+        pk=close.pk
+    )
     if close.status == Status.FINALIZED:
         raise AlreadyFinalized(close=str(close))
     if close.status == Status.CANCELLED:
@@ -161,9 +166,7 @@ def _is_clean(close: EndOfDayReconciliation) -> bool:
     """Prepared by a person, nothing that does not agree, no refund and no credit note."""
     given_back = Payment.objects.filter(~Q(kind=Payment.Kind.PAYMENT), clinic_day=close.clinic_day_id)
     credited = Bill.objects.filter(clinic_day=close.clinic_day_id, kind=Bill.Kind.CREDIT_NOTE)
-    return not (
-        close.prepared_by_id is None or close.has_mismatches or given_back.exists() or credited.exists()
-    )
+    return not (close.prepared_by_id is None or close.has_mismatches or given_back.exists() or credited.exists())
 
 
 def _close_active_visits(administration: Administration, day: date) -> int:

@@ -1,6 +1,6 @@
 """The one journal entry of a clinic day."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -71,7 +71,9 @@ def _revenue(day: ClinicDay) -> Iterator[Line]:
 
 
 def _vat(day: ClinicDay) -> Iterator[Line]:
-    sums = _by(BillLine.objects.filter(bill__clinic_day=day, vat_code__account__isnull=False), "vat_code__account", "vat")
+    sums = _by(
+        BillLine.objects.filter(bill__clinic_day=day, vat_code__account__isnull=False), "vat_code__account", "vat"
+    )
     for account in Account.objects.filter(pk__in=sums):
         yield from _line(account, -sums[account.pk])
 
@@ -88,9 +90,7 @@ def _wallets(day: ClinicDay) -> Iterator[Line]:
     patients = Patient.objects.select_related("party").filter(pk__in=sums)
     for patient in patients:
         document = Document("wallet", patient.pk, patient.code)
-        yield from _line(
-            _account(day, "wallet_liability"), sums[patient.pk], party=patient.party, document=document
-        )
+        yield from _line(_account(day, "wallet_liability"), sums[patient.pk], party=patient.party, document=document)
 
 
 def _cover(day: ClinicDay) -> Iterator[Line]:
@@ -115,12 +115,12 @@ def _cover(day: ClinicDay) -> Iterator[Line]:
 
 def _patients(day: ClinicDay) -> Iterator[Line]:
     """What each bill that moved today was billed less what was settled of it; zero for one settled on its day."""
-    open_: Counter[UUID] = Counter()
+    open_: defaultdict[UUID, Decimal] = defaultdict(Decimal)
     billed = Bill.objects.filter(clinic_day=day).annotate(settles=Coalesce("credits", "id"))
     for settles, gross in _by(billed, "settles", "gross").items():
-        open_[settles] += gross  # type: ignore[assignment]
+        open_[settles] += gross
     for bill, paid in _by(Payment.objects.filter(clinic_day=day), "bill", "amount").items():
-        open_[bill] -= paid  # type: ignore[assignment]
+        open_[bill] -= paid
     moved = {bill: amount for bill, amount in open_.items() if amount}
     bills = Bill.objects.select_related("patient__party").filter(pk__in=moved).order_by("number")
     for bill in bills:

@@ -3,6 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from django.db import transaction
 from django.utils import timezone
 
 from apps.billing.models import ClinicDay, NightlyClose
@@ -48,25 +49,26 @@ def close_nightly(administration: Administration, day: date) -> NightlyClose:
         return run
     if not Period.objects.covering(administration, day):
         open_years(administration, day.year, day.year)
-    run.closes, run.refusals = prepare_days(
-        administration, ClinicDay.objects.filter(administration=administration).up_to(day)
-    )
-    run.state = NightlyClose.State.REFUSED if run.refusals else NightlyClose.State.DONE
-    run.finished_at = timezone.now()
-    run.save()
-    if run.refusals:
-        record("billing.nightly_close_refused", run, refusals=run.refusals)
-    return run
 
-
-def prepare_days(administration: Administration, days) -> tuple[int, list[dict[str, str]]]:  # type: ignore[no-untyped-def]
-    """Prepare those of ``days`` that have no close yet; how many were made, and why others were refused."""
     made, refusals = 0, []
-    for day in days.without_close().order_by("date"):
+    for waiting in ClinicDay.objects.filter(administration=administration).up_to(day).without_close().order_by("date"):
         try:
-            _, created = close_day(administration, day.date, by=None)
+            _, created = close_day(administration, waiting.date, by=None)
         except DomainError as refusal:
-            refusals.append({"date": day.date.isoformat(), "code": refusal.code, "message": str(refusal)})
+            refusals.append({"date": waiting.date.isoformat(), "code": refusal.code, "message": str(refusal)})
         else:
             made += created
-    return made, refusals
+    return _ended(run, made, refusals)
+
+
+@transaction.atomic
+def _ended(run: NightlyClose, made: int, refusals: list[dict[str, str]]) -> NightlyClose:
+    """Whoever comes first says how the night went; a second worker made nothing."""
+    run = NightlyClose.objects.select_for_update().get(pk=run.pk)
+    if run.state == NightlyClose.State.RUNNING:
+        run.closes, run.refusals = made, refusals
+        run.state = NightlyClose.State.REFUSED if refusals else NightlyClose.State.DONE
+        run.finished_at = timezone.now()
+        run.save()
+        record("billing.nightly_close_ended", run, closes=made, refusals=refusals)
+    return run

@@ -80,7 +80,13 @@ class Clinic:
         return issue_bill(patient=patient or self.patient(), charges=charges, day=day, by=self.receptionist, **more)
 
     def pay(
-        self, bill: Bill, amount: str, method: str = "CASH", day: date | None = None, by: User | None = None, **more: object
+        self,
+        bill: Bill,
+        amount: str,
+        method: str = "CASH",
+        day: date | None = None,
+        by: User | None = None,
+        **more: object,
     ) -> Payment:
         payer = self.payer() if method in Payment.COVER else None
         tender = Tender(method, Decimal(amount), payer, str(more.pop("reference", "")))

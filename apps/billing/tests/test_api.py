@@ -50,7 +50,9 @@ class Caller:
 
     def __call__(self, method, path="", body=None, query=None, **named):
         address = BASE + path.format(**named)
-        answer = getattr(self.http, method)(address, body if method != "get" else query, format=None if method == "get" else "json")
+        answer = getattr(self.http, method)(
+            address, body if method != "get" else query, format=None if method == "get" else "json"
+        )
         assert_documented(answer, method, BASE + path)
         return answer
 
@@ -113,7 +115,12 @@ def test_amounts_are_strings_with_the_digits_of_the_currency(db):
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"reconciliation_date": "yesterday"}, {"reconciliation_date": "2026-13-01"}, {"reconciliation_date": "2026-01-15", "administration_id": "x"}],
+    [
+        {},
+        {"reconciliation_date": "yesterday"},
+        {"reconciliation_date": "2026-13-01"},
+        {"reconciliation_date": "2026-01-15", "administration_id": "x"},
+    ],
 )
 def test_a_body_that_cannot_be_taken_is_422_with_its_fields(call, body):
     refused = call("post", "", body)

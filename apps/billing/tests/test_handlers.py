@@ -3,23 +3,25 @@
 from django.core import mail
 
 from apps.billing.models import ServiceGroup
-from apps.billing.services.closing import close_day
+from apps.billing.services.nightly import close_nightly
 from apps.core.events import record
 from apps.core.models import Administration, Delivery
 from apps.core.services.delivery import deliver_due
 from apps.ledger.models import Account, Period
 
 
-def test_a_day_that_the_nightly_close_prepared_is_told_to_those_who_sign(clinic):
-    close, _ = close_day(clinic.administration, clinic.yesterday, by=None)
+def test_what_the_nightly_close_prepared_is_told_once_to_those_who_sign(clinic):
+    for day in (clinic.yesterday, clinic.today):
+        clinic.bill("10.00", day=day)
+    close_nightly(clinic.administration, clinic.today)
     deliver_due()
     (message,) = mail.outbox
     assert sorted(message.to) == sorted([clinic.manager.email, clinic.owner.email])
-    assert str(close) in message.subject
+    assert message.subject == "Clinic Zuid: 2 days wait for your signature"
 
 
-def test_a_day_that_a_person_prepared_is_told_to_nobody(clinic):
-    clinic.close()
+def test_a_night_without_activity_is_told_to_nobody(clinic):
+    close_nightly(clinic.administration, clinic.today)
     deliver_due()
     assert mail.outbox == []
 

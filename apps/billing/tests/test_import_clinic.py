@@ -165,6 +165,152 @@ def test_a_payment_near_midnight_falls_on_the_local_date():
     assert night.taken_at.isoformat() == "2024-12-30T23:30:00+00:00"
 
 
+HEAD = """
+name = "x"
+[settings]
+country = "NL"
+currency = "EUR"
+time_zone = "Europe/Amsterdam"
+chart = "nl"
+"""
+ONE_CLINIC = """
+[[administrations]]
+id = "x"
+"""
+
+
+@pytest.fixture
+def folder_of(tmp_path):
+    """A folder of files, named by keyword, and their mapping."""
+
+    def write(mapping, **files):
+        matches = "".join(f'{name} = {{ match = "{name}.csv" }}\n' for name in files)
+        (tmp_path / "mapping.toml").write_text(f"{HEAD}[files]\n{matches}{mapping}")
+        for name, text in files.items():
+            (tmp_path / f"{name}.csv").write_text("\n".join(line.strip() for line in text.strip().splitlines()) + "\n")
+        return tmp_path
+
+    return write
+
+
+DENORMALISED = """
+[[visits]]
+file = "rows"
+merge = true
+id = "visit"
+administration = "clinic"
+patient = "patient"
+started = "start"
+ended = "end"
+
+[[lines]]
+file = "rows"
+bill = "visit"
+visit = "visit"
+amount = { product = ["n", "price", { difference = [{ value = 1 }, { column = "off", scale = 0.01 }] }] }
+
+[[payments]]
+file = "rows"
+merge = true
+id = "receipt"
+visit = "visit"
+method = "how"
+amount = "paid"
+
+[[payments]]
+file = "refunds"
+id = "no"
+refund_of = "receipt"
+date = { look_up = { key = "no", in = "dates", by = "no", take = "on" } }
+amount = "back"
+"""
+
+
+def test_rows_that_repeat_their_visit_and_payment(folder_of):
+    """No administrations are named: the clinics are what the column says. Refunds name their payment and no bill."""
+    folder = folder_of(
+        DENORMALISED,
+        rows="""visit,clinic,patient,start,end,n,price,off,receipt,how,paid
+            1,North,P1,2024-05-01T09:00,2024-05-01T09:20,3,9.99,5,R1,CASH,38.47
+            1,North,P1,2024-05-01T09:00,2024-05-01T09:30,1,10.00,,R1,CASH,38.47
+            2,South,P1,2024-05-01T11:00,,1,20.00,0,R2,CARD,20.00""",
+        refunds="""no,receipt,back
+            Q1,R1,8.47""",
+        dates="""no,on
+            Q1,2024-05-03""",
+    )
+    import_clinic(folder)
+    assert set(Administration.objects.values_list("name", flat=True)) == {"North", "South"}
+    assert Visit.objects.get(source="import:x:1").ended_at.isoformat() == "2024-05-01T07:30:00+00:00"
+    assert Visit.objects.get(source="import:x:2").status == Visit.Status.ACTIVE
+    assert list(Bill.objects.order_by("gross").values_list("gross", flat=True)) == [Decimal("20"), Decimal("38.47")]
+    refund = Payment.objects.get(kind=Payment.Kind.REFUND)
+    assert (refund.amount, refund.method, refund.clinic_day.date) == (Decimal("-8.47"), "CASH", date(2024, 5, 3))
+    assert totals() == {"CASH": Decimal("30"), "CARD": Decimal("20")}
+
+
+CREDITED = """
+[[bills]]
+file = "bills"
+id = "no"
+patient = "patient"
+date = "date"
+amount = "total"
+credits = "credits"
+
+[[payments]]
+file = "payments"
+id = "no"
+bill = "bill"
+date = "date"
+method = { value = "CARD" }
+amount = "amount"
+"""
+
+
+def test_negative_bills_credit_the_bill_they_name_or_the_latest_of_that_amount(folder_of):
+    folder = folder_of(
+        ONE_CLINIC + CREDITED,
+        bills="""no,patient,date,total,credits
+            1,P1,2024-05-01,50.00,
+            2,P1,2024-05-02,30.00,
+            3,P1,2024-05-03,-20.00,1
+            4,P1,2024-05-04,-30.00,
+            5,P1,2024-05-05,-77.00,""",
+        payments="""no,bill,date,amount
+            A,1,2024-05-01,50.00
+            B,3,2024-05-03,-20.00""",
+    )
+    import_clinic(folder, allow_refused=True)
+    credited = dict(Bill.objects.exclude(credits=None).values_list("source", "credits__source"))
+    assert credited == {"import:x:3": "import:x:1", "import:x:4": "import:x:2"}
+    assert not Bill.objects.filter(source="import:x:5").exists()
+    assert Payment.objects.get(source="import:x:B").bill.source == "import:x:1"
+    assert not Outstanding.objects.now().exists()
+    before = rows()
+    import_clinic(folder, allow_refused=True)
+    assert rows() == before
+
+
+def test_a_payment_of_a_patient_settles_the_bill_it_fits(folder_of):
+    folder = folder_of(
+        ONE_CLINIC + CREDITED.replace('credits = "credits"\n', "").replace('bill = "bill"', 'patient = "bill"'),
+        bills="""no,patient,date,total
+            1,P1,2024-05-01,50.00
+            2,P1,2024-05-02,30.00
+            3,P1,2024-05-03,30.00""",
+        payments="""no,bill,date,amount
+            A,P1,2024-05-04,30.00
+            B,P1,2024-05-04,20.00
+            C,P1,2024-05-04,30.00
+            D,P2,2024-05-04,30.00""",
+    )
+    import_clinic(folder, allow_refused=True)
+    paid = dict(Payment.objects.values_list("source", "bill__source"))
+    # The one that is exactly open, then the oldest with room, which leaves it open by exactly what comes next.
+    assert paid == {"import:x:A": "import:x:2", "import:x:B": "import:x:1", "import:x:C": "import:x:1"}
+
+
 # Again ---------------------------------------------------------------------------------------------------------------
 
 
@@ -241,7 +387,7 @@ REFUSED = {
         "6",
         "id",
         "V4",
-        "the same id stands in visits.csv, line 5. Say group = true when several rows are one.",
+        "the same id stands in visits.csv, line 5; say merge = true if both are one",
     ),
     ("bills.csv", "3", "visit", "V2", "refused with visits.csv, line 3"),
     ("bills.csv", "4", "id", "B3", "refused with lines.csv, line 5"),
@@ -263,7 +409,7 @@ REFUSED = {
     ("payments.csv", "4", "bill", "B2", "refused with bills.csv, line 3"),
     ("payments.csv", "5", "bill", "B9", "no such bill"),
     ("payments.csv", "6", "amount", "1.005", "1.005 has more digits than EUR knows (2)."),
-    ("payments.csv", "7", "id", "Y1", "the same id stands in payments.csv, line 2."),
+    ("payments.csv", "7", "id", "Y1", "the same id stands in payments.csv, line 2; say merge = true if both are one"),
     ("payments.csv", "8", "amount", "-5.00", "gives back more than was paid on that bill by CARD"),
     ("payments.csv", "10", "date", "", "empty"),
     ("payments.csv", "11", "bill", "B3", "refused with lines.csv, line 5"),
@@ -368,7 +514,7 @@ def test_the_template_is_a_mapping_that_works(tmp_path):
     files = {
         "patients.csv": "patient_no,first_name,last_name,born\n1,An,Bakker,31-01-1970\n",
         "visits.csv": "visit_no,patient_no,date,time,left_at,status\n7,1,2024-05-01,09:00,,ok\n",
-        "invoice_lines.csv": "invoice_no,visit_no,invoice_date,service,text,units,price\n9,7,2024-05-01,C,Care,1,45.00\n",
+        "invoice_lines.csv": "invoice_no,visit_no,invoice_date,service,text,units,price\n9,7,2024-05-01,C,X,1,45.00\n",
         "payments.csv": "receipt_no,invoice_no,paid_at,amount,how\n3,9,2024-05-01,45.00,pin\n",
     }
     for name, text in files.items():

@@ -80,7 +80,7 @@ def test_what_cannot_be_closed_is_said_and_the_other_days_go_on(clinic):
 
     assert (run.state, run.closes) == ("REFUSED", 1)
     assert [refusal["code"] for refusal in run.refusals] == ["DAY_IN_FUTURE"]
-    assert Event.objects.filter(name="billing.nightly_close_refused").exists()
+    assert Event.objects.get(name="billing.nightly_close_ended").facts["refusals"] == run.refusals
 
 
 def test_a_visit_that_a_person_closed_stays_closed_and_counts_once(clinic):

@@ -299,4 +299,3 @@ def test_a_bug_is_500_and_tells_nothing_of_its_insides(api, clinic, owner):
     answer = api.get("/api/members/bug/")
     assert refused(answer) == (500, "INTERNAL_ERROR")
     assert b"secret" not in answer.content
-

@@ -5,7 +5,7 @@ import pytest
 from django.template import engines
 from django.utils import translation
 
-from apps.core.display import amount, day, figure, moment, money, status
+from apps.core.display import NOTHING, amount, day, figure, moment, money, status
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,8 @@ def test_an_amount_has_the_digits_of_its_currency():
 
 
 def test_no_amount_is_a_dash():
-    assert "–" in amount(None, "EUR")
-    assert money(None, "EUR") == "–"
+    assert NOTHING in amount(None, "EUR")
+    assert money(None, "EUR") == NOTHING
 
 
 @pytest.mark.parametrize(

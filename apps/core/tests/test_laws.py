@@ -160,5 +160,3 @@ def test_the_application_owns_no_table(db):
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user")
         assert cursor.fetchone() == (0,)
-
-

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import SELECT_CLASSES
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from apps.core import display
 from apps.core.permissions import Act
@@ -35,9 +35,7 @@ LINES_PER_PAGE = 200
 class TrialBalanceForm(forms.Form):
     """Which books, up to which day, and from when movements are told apart."""
 
-    administration = forms.ChoiceField(
-        label=_("Books"), required=False, widget=forms.Select(attrs={"class": " ".join(SELECT_CLASSES)})
-    )
+    administration = forms.ChoiceField(label=_("Books"), required=False, widget=UnfoldAdminSelectWidget())
     since = forms.DateField(label=_("From"), required=False, widget=DayInput())
     as_of = forms.DateField(label=_("Up to and including"), widget=DayInput())
 
@@ -126,6 +124,8 @@ class AccountAdmin(LedgerAdmin):
             "administration": administration,
             "currency": administration.currency,
             "reversed": _("Reversed"),
+            "opts": self.opts,
+            "original": account,
         }
         if form.is_valid():
             since, until = form.cleaned_data["since"], form.cleaned_data["until"]
@@ -203,6 +203,6 @@ class PeriodAdmin(LedgerAdmin):
 
     @admin.display(description=_("entries"))
     def entries_shown(self, period: Period) -> SafeString:
-        span = f"date__gte={period.first_day}&date__lte={period.last_day}"
+        span = f"date_from={period.first_day}&date_to={period.last_day}"
         books = f"administration__id__exact={period.administration_id}"
         return link(f"{reverse('admin:ledger_journalentry_changelist')}?{span}&{books}", _("Entries"))

@@ -34,7 +34,7 @@ class LedgerAdmin(ScopedAdmin):
 
     view_act = Act.READ_LEDGER
     actions: Any = None
-    list_filter_submit = False
+    list_filter_submit = True
 
     class Media:
         css = {"all": ("ledger/ledger.css",)}
@@ -46,9 +46,16 @@ class LedgerAdmin(ScopedAdmin):
             return filters
         return [entry for entry in filters if (entry[0] if isinstance(entry, tuple) else entry) != "administration"]
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Which books a row is of is shown only to those who have several."""
+        columns = super().get_list_display(request)
+        if len(roles_of(request.user)) > 1:
+            return columns
+        return [column for column in columns if column != "administration"]
+
     def page(self, request: HttpRequest, name: str, title: Any, **context: Any) -> TemplateResponse:
         """A page of our own in the admin's frame."""
-        shown = {**self.admin_site.each_context(request), "title": title, "opts": self.opts, **context}
+        shown = {**self.admin_site.each_context(request), "title": title, **context}
         return TemplateResponse(request, f"admin/ledger/{name}.html", shown)
 
 

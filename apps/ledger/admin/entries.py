@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RangeDateFilter
 
 from apps.core import display
 from apps.core.money import total
@@ -49,17 +50,13 @@ def state_of(entry: JournalEntry) -> SafeString:
 
 @admin.register(JournalEntry)
 class JournalEntryAdmin(LedgerAdmin):
-    list_display = ("number_shown", "day", "journal", "memo", "amount", "state", "source", "administration")
+    list_display = ("number_shown", "day", "memo", "amount", "state", "source", "administration")
     list_display_links = ("number_shown", "day")
-    list_filter = ("administration", "journal", StateFilter, "source_type")
+    list_filter = ("administration", ("date", RangeDateFilter), "journal", StateFilter, "source_type")
     list_select_related = ("administration", "journal", "reversal")
-    date_hierarchy = "date"
     search_fields = ("memo",)
     search_help_text = _("Number, such as DAY-2026-0042, or words of the memo")
     ordering = ("-date", "-id")
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        return lookup in ("date__gte", "date__lte") or super().lookup_allowed(lookup, value, request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         debits = JournalLine.objects.filter(entry=OuterRef("pk")).order_by().values("entry").annotate(sum=Sum("debit"))
@@ -73,8 +70,8 @@ class JournalEntryAdmin(LedgerAdmin):
         return super().get_search_results(request, queryset, search_term)
 
     @admin.display(description=_("number"), ordering="number")
-    def number_shown(self, entry: JournalEntry) -> str:
-        return str(entry)
+    def number_shown(self, entry: JournalEntry) -> SafeString:
+        return format_html('<span class="ledger-whole">{}</span>', entry)
 
     @admin.display(description=_("date"), ordering="date")
     def day(self, entry: JournalEntry) -> str:
@@ -109,6 +106,8 @@ class JournalEntryAdmin(LedgerAdmin):
             request,
             "journalentry/entry",
             str(entry),
+            opts=self.opts,
+            original=entry,
             entry=entry,
             state=state_of(entry),
             source=source_of(entry),

@@ -357,3 +357,13 @@ def test_a_number_that_is_given_by_hand_is_not_taken(db):
     entry = JournalEntry.objects.get(memo="by hand")
     assert (entry.year, entry.number) == (2026, JournalEntry.objects.filter(journal=entry.journal, year=2026).count())
     assert entry.number > last
+
+
+def test_a_number_that_a_session_pretends_was_given_is_refused(db):
+    facts = scene()
+    pretended = f"entry:{facts['journal']}:2026"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('daybook.n' || md5(%s || %s), '41', TRUE)", [str(facts["administration"]), pretended]
+        )
+    assert law_broken_by_sql(posting(), facts) == "numbers_without_gaps"
