@@ -48,7 +48,7 @@ def typed_number(text: str) -> Decimal:
         decimal = ""  # several of one kind group thousands
     whole, _mark, digits = plain.rpartition(decimal) if decimal else (plain, "", "")
     groups = whole.replace(",", ".").split(".")
-    if len(groups) > 1 and any(len(group) != 3 for group in groups[1:]):
+    if not plain or any(len(group) != 3 for group in groups[1:]):
         raise ValueError(text)
     try:
         number = Decimal(f"{''.join(groups)}.{digits or 0}")
@@ -72,10 +72,10 @@ class NumberField(forms.Field):
         return {"inputmode": "decimal", "autocomplete": "off", "class": "figure"}
 
     def to_python(self, value: Any) -> Decimal | None:
-        if value in self.empty_values:
-            return None
         if isinstance(value, Decimal):
             return value
+        if not str(value or "").strip():
+            return None
         try:
             number = typed_number(str(value))
         except ValueError:

@@ -1,6 +1,5 @@
 """The laws of double entry that a constraint cannot say."""
 
-
 import pgtrigger
 
 from apps.core.laws import Law, append_only, refuse
