@@ -20,7 +20,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from apps.core.management.commands.create_roles import grant_rows
+from apps.core.management.commands.create_roles import grant_rows, no_temporary_tables
 from tools.dev import WEB, WORKER
 from tools.servers import free_port, schema_state
 from tools.supervisor import die_with_parent
@@ -57,6 +57,7 @@ def copy_database(template):
     with as_owner(maintenance_database()) as own:
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
         own.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
+        own.execute(no_temporary_tables(name))
     return name
 
 

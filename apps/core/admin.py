@@ -42,10 +42,43 @@ admin.site.login_form = SignInForm
 admin.site.unregister(Group)  # what people may do stands in their memberships
 
 
+class PersonFields(forms.ModelForm):
+    """Somebody gets a role: known by e-mail address, or new with a name and a first password."""
+
+    email = forms.EmailField(label=_("E-mail address"), widget=UnfoldAdminEmailInputWidget())
+    full_name = forms.CharField(label=_("Full name"), max_length=200, widget=UnfoldAdminTextInputWidget())
+    password = forms.CharField(
+        label=_("First password"),
+        help_text=_("For somebody new to Daybook; a colleague who signs in elsewhere keeps their own."),
+        strip=False,
+        widget=UnfoldAdminPasswordWidget(),
+    )
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        validate_password(password)
+        return password
+
+
+class OpeningForm(PersonFields):
+    """A new administration names its first owner."""
+
+    class Meta:
+        model = Administration
+        fields = ("name",)
+
+
+class MemberForm(PersonFields):
+    class Meta:
+        model = Membership
+        fields = ("administration", "role")
+
+
 @admin.register(Administration)
 class AdministrationAdmin(ScopedAdmin):
     view_act = change_act = Act.MANAGE_SETTINGS
     operators_may = frozenset({"view", "add"})
+    refusal_fields = {"OWN_ROLE": "email"}
 
     list_display = ("name", "country", "currency", "time_zone", "closing_time")
     search_fields = ("name",)
@@ -57,8 +90,30 @@ class AdministrationAdmin(ScopedAdmin):
     def administration_of(self, obj: Administration) -> Any:
         return obj.pk
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if not change and obj is None:
+            kwargs["form"] = OpeningForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        settings = (None, {"fields": self.fields})
+        return [settings] if obj else [settings, (_("First owner"), {"fields": ("email", "full_name", "password")})]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("currency",) if obj else ()  # every amount in the books is in it
+
+    def save_model(self, request: Any, obj: Administration, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        asked = form.cleaned_data
+        people.open_administration(
+            obj,
+            owner_email=asked["email"],
+            owner_name=asked["full_name"],
+            owner_password=asked["password"],
+            by=request.user,
+        )
 
 
 class PersonForm(forms.ModelForm):
@@ -113,28 +168,6 @@ class UserAdmin(ScopedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("email", "last_login") if obj else ()
-
-
-class MemberForm(forms.ModelForm):
-    """Somebody joins: known by e-mail address, or new with a name and a first password."""
-
-    email = forms.EmailField(label=_("E-mail address"), widget=UnfoldAdminEmailInputWidget())
-    full_name = forms.CharField(label=_("Full name"), max_length=200, widget=UnfoldAdminTextInputWidget())
-    password = forms.CharField(
-        label=_("First password"),
-        help_text=_("For somebody new to Daybook; a colleague who signs in elsewhere keeps their own."),
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(),
-    )
-
-    class Meta:
-        model = Membership
-        fields = ("administration", "role")
-
-    def clean_password(self) -> str:
-        password: str = self.cleaned_data["password"]
-        validate_password(password)
-        return password
 
 
 @admin.register(Membership)

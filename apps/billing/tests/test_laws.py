@@ -211,3 +211,8 @@ def test_a_number_cannot_be_smuggled_in_through_the_setting_of_the_transaction(c
         )
 
     assert law_broken_by(smuggle) == "numbers_without_gaps"
+
+
+def test_the_application_role_makes_no_temporary_tables_to_hide_a_trigger_in(clinic):
+    with pytest.raises(Exception, match="permission denied to create temporary tables"), transaction.atomic():
+        sql("CREATE TEMPORARY TABLE stage (id int)")

@@ -192,12 +192,30 @@ def test_the_currency_of_an_administration_never_changes(client, clinic, owner):
     assert clinic.currency == "EUR"
 
 
-def test_an_operator_makes_administrations_and_owners_do_not(client, clinic, owner):
-    assert client.get("/admin/core/administration/add/").status_code == 403
+def new_administration(**more):
+    first_owner = {"email": "els@clinic.example", "full_name": "Els", "password": "first-sesame-1"}
+    return settings_of(AdministrationFactory.build(name="New")) | {"currency": "EUR"} | first_owner | more
+
+
+def test_an_operator_opens_an_administration_for_its_first_owner(client, db):
     client.force_login(operator())
-    new = settings_of(AdministrationFactory.build(name="New")) | {"currency": "EUR"}
-    assert client.post("/admin/core/administration/add/", new).status_code == 302
-    assert Administration.objects.filter(name="New").exists()
+    assert client.post("/admin/core/administration/add/", new_administration()).status_code == 302
+    opened = Administration.objects.get(name="New").memberships.get()
+    assert (opened.user.email, opened.role) == ("els@clinic.example", Role.OWNER)
+    assert opened.user.check_password("first-sesame-1")
+
+
+def test_an_operator_opens_no_administration_for_themselves(client, db):
+    site_operator = operator()
+    client.force_login(site_operator)
+    answer = client.post("/admin/core/administration/add/", new_administration(email=site_operator.email))
+    assert "Nobody gives" in answer.context["adminform"].form.errors["email"][0]
+    assert not Administration.objects.exists()
+
+
+def test_an_owner_opens_no_further_administration(client, clinic, owner):
+    assert client.get("/admin/core/administration/add/").status_code == 403
+    assert client.post("/admin/core/administration/add/", new_administration()).status_code == 403
 
 
 def test_an_operator_adds_a_person_with_a_first_password(client, db):

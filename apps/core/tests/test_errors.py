@@ -11,7 +11,6 @@ from django.utils import translation
 
 from apps.core.errors import DomainError, refusal_for
 
-
 ROOT = Path(__file__).parents[3]
 DOCUMENTED = ROOT / "docs" / "errors.md"
 for module in sorted(ROOT.glob("apps/**/errors.py")):

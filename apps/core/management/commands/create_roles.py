@@ -39,11 +39,17 @@ def create_roles(admin_url: str, owner_url: str, application_url: str) -> None:
         membership = sql.SQL("GRANT {} TO {}").format(sql.Identifier(application_name), sql.Identifier(owner_name))
         server.execute(membership)
         create_database(server, database, owner_name)
+        server.execute(no_temporary_tables(database))
     with psycopg.connect(admin_url, dbname=database, autocommit=True) as server:
         server.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # the rule only since PostgreSQL 15
         server.execute(sql.SQL("GRANT CREATE ON SCHEMA public TO {}").format(sql.Identifier(owner_name)))
     with psycopg.connect(owner_url, autocommit=True) as own:
         grant_rows(own, application_name)
+
+
+def no_temporary_tables(database):
+    """A temporary table could carry a trigger of the application's own, inside which a counter would move."""
+    return sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database))
 
 
 def create_role(server, name, password, powers):
