@@ -62,8 +62,16 @@ def copy_database(template):
 
 
 def drop_database(name):
-    with as_owner(maintenance_database()) as own:
-        own.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    for left in reversed(range(100)):
+        try:
+            with as_owner(maintenance_database()) as own:
+                own.execute(statement)
+            return
+        except psycopg.errors.InsufficientPrivilege:  # autovacuum is there, which only a superuser may end
+            if not left:
+                raise
+            time.sleep(0.1)
 
 
 def build_template():

@@ -166,6 +166,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "close days that are due": {"task": "apps.billing.tasks.close_due_days", "schedule": 60.0},
+    "forget answers": {"task": "apps.core.tasks.forget_answers", "schedule": 24 * 60 * 60.0},
     "deliver events": {"task": "apps.core.tasks.deliver_events", "schedule": 5.0},
 }
 
@@ -193,6 +194,7 @@ UNFOLD = {
     "SITE_SYMBOL": "menu_book",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "SITE_URL": None,
     "SHOW_LANGUAGES": True,
     "BORDER_RADIUS": "6px",
     "DASHBOARD_CALLBACK": "config.sidebar.dashboard",

@@ -104,7 +104,7 @@ class AmountField(NumberField):
         return formats.number_format(value, decimal_pos=self.digits, use_l10n=True, force_grouping=False)
 
 
-class PatientForm(forms.ModelForm):  # type: ignore[type-arg]
+class PatientForm(forms.ModelForm):
     """A new patient, on the page of patients."""
 
     name = forms.CharField(label=_("Name"), max_length=200, widget=UnfoldAdminTextInputWidget())

@@ -220,7 +220,7 @@ class DayFilter(admin.SimpleListFilter):
         if somewhere is None:
             return []
         today = local_date(somewhere)
-        days = {today: _("Today"), date.fromordinal(today.toordinal() - 1): _("Yesterday")}
+        days: dict[date, Any] = {today: _("Today"), date.fromordinal(today.toordinal() - 1): _("Yesterday")}
         named_day = parsed_day(self.value())
         if named_day:
             days.setdefault(named_day, display.day(named_day))

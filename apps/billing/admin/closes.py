@@ -228,33 +228,29 @@ def _finalize(request: Any, administration: Administration, day: date, close: An
     closing.finalize_day(close, by=request.user, note=form.cleaned_data["text"], seen=seen)
 
 
+def _refresh(request: Any, administration: Administration, day: date, close: Any, form: Any) -> None:
+    closing.refresh_day(close, by=request.user)
+
+
+def _cancel(request: Any, administration: Administration, day: date, close: Any, form: Any) -> None:
+    closing.cancel_day(close, by=request.user, reason=form.cleaned_data["reason"])
+
+
+def _review(request: Any, administration: Administration, day: date, close: Any, form: Any) -> None:
+    closing.review_day(close, by=request.user, note=form.cleaned_data["text"])
+
+
+def _note(request: Any, administration: Administration, day: date, close: Any, form: Any) -> None:
+    closing.add_note(close, text=form.cleaned_data["text"], by=request.user)
+
+
 BUTTONS = {
     "prepare": Button(_prepare, _("The close is prepared and waits for a signature."), needs_close=False),
-    "refresh": Button(
-        lambda request, administration, day, close, form: closing.refresh_day(close, by=request.user),
-        _("The figures are computed anew."),
-    ),
-    "cancel": Button(
-        lambda request, administration, day, close, form: closing.cancel_day(
-            close, by=request.user, reason=form.cleaned_data["reason"]
-        ),
-        _("The close is taken back. Prepare it again when the day is right."),
-        ReasonForm,
-    ),
-    "review": Button(
-        lambda request, administration, day, close, form: closing.review_day(
-            close, by=request.user, note=form.cleaned_data["text"]
-        ),
-        _("Reviewed."),
-    ),
+    "refresh": Button(_refresh, _("The figures are computed anew.")),
+    "cancel": Button(_cancel, _("The close is taken back. Prepare it again when the day is right."), ReasonForm),
+    "review": Button(_review, _("Reviewed.")),
     "finalize": Button(_finalize, _("Finalized. The day's entry is in the ledger.")),
-    "note": Button(
-        lambda request, administration, day, close, form: closing.add_note(
-            close, text=form.cleaned_data["text"], by=request.user
-        ),
-        _("The note is added."),
-        NoteForm,
-    ),
+    "note": Button(_note, _("The note is added."), NoteForm),
 }
 
 
@@ -266,7 +262,7 @@ def _current(administration: Administration, day: date) -> EndOfDayReconciliatio
     closes = EndOfDayReconciliation.objects.select_related(
         "administration", "clinic_day", "prepared_by", "reviewed_by", "finalized_by", "entry__journal"
     )
-    return closes.filter(administration=administration, reconciliation_date=day).order_by("-revision").first()  # type: ignore[no-any-return]
+    return closes.filter(administration=administration, reconciliation_date=day).order_by("-revision").first()
 
 
 def _shown(request: HttpRequest, administration: Administration, day: date, forms: dict[str, Any]) -> dict[str, Any]:
@@ -329,7 +325,7 @@ def _shown(request: HttpRequest, administration: Administration, day: date, form
             "amount": display.money(figures.total_revenue, administration.currency) if figures else "",
         },
         "seen": close.updated_at.isoformat() if close else "",
-        "notes": list(close.note_entries.select_related("by")) if close else [],  # type: ignore[attr-defined]
+        "notes": list(close.note_entries.select_related("by")) if close else [],
         "may_prepare": may(user, Act.PREPARE_CLOSE, administration.pk),
         "reads_ledger": may(user, Act.READ_LEDGER, administration.pk),
         "reviews_here": may(user, Act.REVIEW_CLOSE, administration.pk),
@@ -434,7 +430,7 @@ def _late(figures: Any, administration: Administration, day: date) -> dict[str, 
     }
 
 
-def _findings(figures: DayFigures | EndOfDayReconciliation | None) -> list[dict[str, str]]:
+def _findings(figures: DayFigures | EndOfDayReconciliation | None) -> list[dict[str, Any]]:
     """What does not agree: what it says, what to do, where to look."""
     return [
         {
@@ -548,7 +544,7 @@ class ClinicDayAdmin(BillingAdmin):
 
 def newest(clinic_day: ClinicDay) -> EndOfDayReconciliation | None:
     """The day's last revision, of closes that are read already."""
-    return max(clinic_day.closes.all(), key=lambda close: close.revision, default=None)  # type: ignore[attr-defined,no-any-return]
+    return max(clinic_day.closes.all(), key=lambda close: close.revision, default=None)
 
 
 @transaction.atomic

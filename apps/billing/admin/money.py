@@ -211,7 +211,9 @@ class BillAdmin(MoneyAdmin):
         except DomainError as refusal:
             form.add_error(None, said(refusal, code))
             return None
-        words = _("The payment is taken.") if new else _("This payment was taken before; nothing was written twice.")
+        words: Any = (
+            _("The payment is taken.") if new else _("This payment was taken before; nothing was written twice.")
+        )
         if change is not None:
             words = f"{words} {_('Change: %(amount)s.') % {'amount': display.money(change, code)}}"
         self.message_user(request, words, messages.SUCCESS if new else messages.INFO)
@@ -223,12 +225,7 @@ class BillAdmin(MoneyAdmin):
         form = ReasonForm(request.POST or None, administration=bill.administration)
         if form.is_valid():
             try:
-                address, _new = once(
-                    request,
-                    lambda: link(
-                        "billing_bill_change", credit_bill(bill, reason=form.cleaned_data["reason"], by=request.user).pk
-                    ),  # type: ignore[arg-type]
-                )
+                address, _new = once(request, lambda: _credit(bill, form.cleaned_data["reason"], request.user))
             except DomainError as refusal:
                 form.add_error(None, said(refusal, bill.administration.currency))
             else:
@@ -283,6 +280,10 @@ def _take(bill: Bill, tenders: list[Tender], keep_rest: bool, user: Any) -> str:
     if bill.visit_id:
         return link("billing_visit_change", bill.visit_id)
     return link("billing_bill_change", bill.pk)
+
+
+def _credit(bill: Bill, reason: str, user: Any) -> str:
+    return link("billing_bill_change", credit_bill(bill, reason=reason, by=user).pk)
 
 
 @admin.register(Payment)
@@ -366,18 +367,7 @@ class PaymentAdmin(MoneyAdmin):
         if form.is_valid():
             asked = form.cleaned_data
             try:
-                address, new = once(
-                    request,
-                    lambda: link(
-                        "billing_payment_change",
-                        refund_payment(
-                            payment,
-                            amount=asked["amount"],
-                            reason=asked["reason"],
-                            by=request.user,  # type: ignore[arg-type]
-                        ).pk,
-                    ),
-                )
+                address, new = once(request, lambda: _refund(payment, asked, request.user))
             except DomainError as refusal:
                 form.add_error("amount", said(refusal, code))
             else:
@@ -400,6 +390,11 @@ class PaymentAdmin(MoneyAdmin):
             button=_("Give back"),
             back=link("billing_payment_change", payment.pk),
         )
+
+
+def _refund(payment: Payment, asked: dict[str, Any], user: Any) -> str:
+    given = refund_payment(payment, amount=asked["amount"], reason=asked["reason"], by=user)
+    return link("billing_payment_change", given.pk)
 
 
 def _left(payment: Payment, given_back: list[Payment]) -> Decimal:

@@ -159,12 +159,11 @@ class VisitAdmin(PatientNames):
     def _tell(
         self, request: HttpRequest, administration: Administration, address: str, change: Decimal | None, new: bool
     ) -> None:
-        visit = (
-            Visit.objects.visible_to(request.user).select_related("patient").get(pk=address.rstrip("/").split("/")[-2])
-        )
+        user: Any = request.user
+        visit = Visit.objects.visible_to(user).select_related("patient").get(pk=address.rstrip("/").split("/")[-2])
         bill = visit.bills.first()
         owed = _owed_by(bill)
-        parts = [format_html('<a href="{}">{}</a>', address, visit.patient.code)]
+        parts: list[str] = [format_html('<a href="{}">{}</a>', address, visit.patient.code)]
         if bill:
             parts.append(display.money(bill.gross, administration.currency))
             if owed > 0:
@@ -275,7 +274,7 @@ def _bill(visit: Visit, charges: Any, user: Any) -> str:
 def _beyond(refusal: PaymentBeyondBill, code: str) -> str:
     """The bill was rolled back with the payment, so its number means nothing to anybody."""
     amounts = {name: display.money(refusal.facts[name], code) for name in ("amount", "open")}
-    return _("%(amount)s is more than the %(open)s that the visit still owes. Take what is owed.") % amounts  # type: ignore[no-any-return]
+    return _("%(amount)s is more than the %(open)s that the visit still owes. Take what is owed.") % amounts
 
 
 def open_of(bills: list[Bill], day: date | None = None) -> dict[Any, Decimal]:

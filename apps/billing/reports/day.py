@@ -5,7 +5,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models import Count, F, Max, Min, Q, Sum, Window
+from django.db.models.functions import Lag
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.models import Bill, ClinicDay, EndOfDayReconciliation, Outstanding, Payment, Visit
@@ -188,11 +189,15 @@ def _mismatches(
 
 
 def _missing_numbers(model: type[Payment] | type[Bill], day: ClinicDay, rows: list[dict[str, Any]]) -> int:
-    """How many numbers are missing between the first and the last that the day gave."""
+    """How many of the day's numbers follow none: each run of them is asked for the number before its first."""
     if not rows:
         return 0
     low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
-    if high - low + 1 == sum(row["rows"] for row in rows):
-        return 0  # the day's own numbers follow each other: no need to look at other days'
-    there = model.objects.filter(administration=day.administration_id, number__range=(low, high)).count()
-    return high - low + 1 - int(there)
+    firsts = {low}
+    if high - low + 1 != sum(row["rows"] for row in rows):  # other days took numbers in between
+        before = Window(Lag("number"), order_by="number")
+        numbers = model.objects.filter(clinic_day=day).annotate(before=before)
+        firsts |= set(numbers.exclude(before=F("number") - 1).order_by().values_list("number", flat=True))
+    wanted = {first - 1 for first in firsts} - {0}
+    there = model.objects.filter(administration=day.administration_id, number__in=wanted).count() if wanted else 0
+    return len(wanted) - there
