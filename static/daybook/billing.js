@@ -139,6 +139,7 @@ function combobox(input, changed) {
   input.dataset.combobox = "";
   const holder = document.createElement("div");
   holder.className = "combobox";
+  const writing = document.activeElement === input; // moving it takes the focus away
   input.replaceWith(holder);
   const list = document.createElement("div");
   list.id = `${input.id}_found`;
@@ -146,6 +147,7 @@ function combobox(input, changed) {
   list.setAttribute("aria-label", document.querySelector(`label[for="${input.id}"]`)?.textContent || "");
   list.hidden = true;
   holder.append(input, list);
+  if (writing) input.focus();
   for (const [name, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": list.id })) {
     input.setAttribute(name, value);
   }
@@ -256,7 +258,8 @@ function combobox(input, changed) {
   });
   input.addEventListener("blur", () => setTimeout(close, 100));
   // What came back from the server, or from the browser's memory, is known again.
-  if (input.value.trim()) ask().then((term) => {
+  if (input.value.trim() && writing && !("bound" in input.dataset)) look();
+  else if (input.value.trim()) ask().then((term) => {
     const same = found.find((one) => one.value.toLowerCase() === (term || "").toLowerCase());
     if (same) { know(same); changed(); }
   });
