@@ -118,7 +118,16 @@ def main() -> None:
     }
     tenth = HISTORY // 10
     load(named, 1, tenth, date=DATE_OF, lines=1, parts="1", delay="(i % 10 = 0)::int", open_every=max(tenth // 50, 2))
-    load(named, 100_000_001, 100_010_000, date=f"date '{DAY}'", lines=3, parts="1 + i % 2", delay="0", open_every=10**9)
+    load(
+        named,
+        HISTORY + 1,
+        HISTORY + 10_000,
+        date=f"date '{DAY}'",
+        lines=3,
+        parts="1 + i % 2",
+        delay="0",
+        open_every=10**9,
+    )
     day = ClinicDay.objects.select_related("administration").get(administration=administration, date=DAY)
     few = milliseconds(lambda: day_figures(day))
     load(

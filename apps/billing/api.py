@@ -196,6 +196,7 @@ class DayCloseViewSet(
     )
     serializer_class = DayCloseSerializer
     filterset_class = DayCloseFilter
+    ordering_fields = ("reconciliation_date", "number", "created_at")
     pagination_class = DayClosePages
     http_method_names = ("get", "post", "patch", "head", "options")
     acts = {

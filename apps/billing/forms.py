@@ -128,7 +128,7 @@ class PatientForm(forms.ModelForm):
 class ClinicForm(forms.Form):
     """A form within one administration; its ``key`` makes a second sending answer what the first one did."""
 
-    key = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    key = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
 
     def __init__(self, *args: Any, administration: Administration, **kwargs: Any) -> None:
         self.administration = administration

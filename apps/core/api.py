@@ -1,6 +1,5 @@
 """The API's house style: one shape for refusals, scoped viewsets, amounts as strings; sign-in and health."""
 
-import logging
 from decimal import Decimal
 from typing import Any
 
@@ -9,10 +8,12 @@ from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.db import IntegrityError, models
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
+from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.openapi import AutoSchema as SpectacularSchema
 from drf_spectacular.utils import Direction, OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import exceptions, parsers, permissions, serializers, status, viewsets
 from rest_framework.decorators import api_view, parser_classes, permission_classes
+from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,9 +24,6 @@ from apps.core.idempotency import HEADER, Idempotent
 from apps.core.models import Administration, Membership, User
 from apps.core.money import quantize
 from apps.core.permissions import MAY, Act, may, may_somewhere, roles_of, roles_with
-
-log = logging.getLogger("daybook.api")
-
 
 # Refusals ------------------------------------------------------------------------------------------------------------
 
@@ -148,10 +146,22 @@ class MayAct(permissions.BasePermission):
         return may(user, view.act(), obj.administration_id)
 
 
+class Ordering(OrderingFilter):
+    """``?ordering=-date``; a field that the list does not offer is refused, not ignored."""
+
+    def remove_invalid_fields(self, queryset: Any, fields: Any, view: Any, request: Any) -> list[str]:
+        offered = {name for name, _label in self.get_valid_fields(queryset, view, {"request": request})}
+        unknown = [field for field in fields if field.lstrip("-") not in offered]
+        if unknown:
+            raise exceptions.ValidationError({"ordering": [_("One of %s.") % ", ".join(sorted(offered))]})
+        return list(fields)
+
+
 class ScopedViewSet(Idempotent, viewsets.GenericViewSet[Any]):
     """Rows of the caller's administrations only: a foreign row and a missing one answer the same 404."""
 
     permission_classes = (permissions.IsAuthenticated, MayAct)
+    filter_backends = (DjangoFilterBackend, Ordering)
     acts: dict[str, Act]  # action -> what it takes; "*" stands for the others
 
     def act(self) -> Act:

@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_date
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from apps.billing.admin.base import BillingAdmin, PatientNames, clinic_or_404, named
+from apps.billing.admin.base import BillingAdmin, PatientNames, clinic_or_404, named, typed
 from apps.billing.forms import PatientForm, new_code
 from apps.billing.models import (
     Outstanding,
@@ -104,7 +104,7 @@ class PatientAdmin(PatientNames):
     def find_view(self, request: HttpRequest, administration_id: UUID) -> JsonResponse:
         """Patients whose code, name or birth date is being typed, the best ten, with what they owe."""
         administration = clinic_or_404(request, administration_id, Act.TAKE_PAYMENTS)
-        term = request.GET.get("q", "").strip()
+        term = typed(request)
         rows = Patient.objects.filter(administration=administration)
         born = typed_date(term)
         rows = rows.filter(identity__birth_date=born) if born else rows.filter(named(term, request.user, ""))
@@ -231,7 +231,7 @@ class ServiceAdmin(BillingAdmin):
     def find_view(self, request: HttpRequest, administration_id: UUID) -> JsonResponse:
         """Services whose code or name is being typed, with what they cost today."""
         administration = clinic_or_404(request, administration_id, Act.TAKE_PAYMENTS)
-        term = request.GET.get("q", "").strip()
+        term = typed(request)
         rows = Service.objects.filter(administration=administration, is_active=True).select_related("vat_code")
         starts, holds = rows.filter(code__istartswith=term), rows.filter(name__icontains=term)
         found = list((starts | holds).order_by("code")[:MOST_FOUND]) if term else []

@@ -18,9 +18,10 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from apps.billing.admin.base import BillingAdmin, clinic_or_404, link, once, parsed_day, said, short_day
-from apps.billing.errors import NotACleanDay
+from apps.billing.errors import DayChanged, NotACleanDay
 from apps.billing.forms import NoteForm, OptionalNoteForm, ReasonForm
 from apps.billing.models import ClinicDay, EndOfDayReconciliation, NightlyClose, Payment, Visit
 from apps.billing.reports.day import DayFigures, day_figures, describe
@@ -224,7 +225,12 @@ def _prepare(request: Any, administration: Administration, day: date, close: Any
 
 
 def _finalize(request: Any, administration: Administration, day: date, close: Any, form: Any) -> None:
-    seen = parse_datetime(request.POST.get("seen", ""))
+    try:
+        seen = parse_datetime(request.POST.get("seen", ""))
+    except ValueError:
+        seen = None
+    if seen is None:
+        raise DayChanged()  # a person signs what they have seen
     closing.finalize_day(close, by=request.user, note=form.cleaned_data["text"], seen=seen)
 
 
@@ -318,7 +324,11 @@ def _shown(request: HttpRequest, administration: Administration, day: date, form
         "reasons": reasons,
         "buttons": {name: _button_form(name, administration, forms) for name in BUTTONS},
         "open_forms": forms,
-        "sentence": _("Finalize %(day)s: %(count)s payments, %(amount)s. Cannot be changed afterwards.")
+        "sentence": ngettext(
+            "Finalize %(day)s: %(count)s payment, %(amount)s. Cannot be changed afterwards.",
+            "Finalize %(day)s: %(count)s payments, %(amount)s. Cannot be changed afterwards.",
+            count,
+        )
         % {
             "day": display.day(day).rsplit(" ", 1)[0],
             "count": count,

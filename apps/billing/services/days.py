@@ -3,7 +3,6 @@
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db import connection
 from django.utils import timezone
 
 from apps.billing.models import ClinicDay
@@ -34,13 +33,14 @@ def held_alone(administration: Administration, day: date) -> ClinicDay:
 
 def _held(administration: Administration, day: date, mode: str) -> ClinicDay:
     ClinicDay.objects.bulk_create([ClinicDay(administration=administration, date=day)], ignore_conflicts=True)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT id FROM billing_clinicday WHERE administration_id = %s AND date = %s FOR {mode}",  # noqa: S608
-            [administration.pk, day],
-        )
-        # Read after the lock is held: what a close under way decided is seen, not what was before.
-        return ClinicDay.objects.get(pk=cursor.fetchone()[0])
+    # Django has no FOR SHARE. The row is read once the lock is held: what a close under way decided is seen.
+    rows = ClinicDay.objects.raw(
+        f"SELECT * FROM billing_clinicday WHERE administration_id = %s AND date = %s FOR {mode}",  # noqa: S608
+        [administration.pk, day],
+    )
+    held: ClinicDay = rows[0]
+    held.administration = administration
+    return held
 
 
 def _next_open(administration: Administration, day: date) -> date:

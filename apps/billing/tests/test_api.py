@@ -133,6 +133,7 @@ def test_a_body_that_cannot_be_taken_is_422_with_its_fields(call, body):
     [
         ("", {"status": "open"}),
         ("", {"start_date": "soon"}),
+        ("", {"ordering": "administration__name"}),
         ("", {"has_mismatches": "perhaps", "administration_id": "x"}),
         ("summary/", {}),
         ("summary/", {"start_date": "2026-02-01", "end_date": "2026-01-01"}),
@@ -194,6 +195,8 @@ def test_a_list_filters_orders_and_pages(clinic, call):
     assert dates(status="finalized") == newest_first[4:]
     assert dates(start_date=newest_first[2]) == newest_first[:3]
     assert dates(end_date=newest_first[2], has_mismatches="false") == newest_first[2:]
+    assert dates(ordering="reconciliation_date") == newest_first[::-1]
+    assert dates(ordering="-number") == newest_first[::-1]
     page = call("get", "", query={"limit": 2}).json()
     following = call.http.get(page["next"]).json()
     assert [row["reconciliation_date"] for row in following["results"]] == newest_first[2:4]
