@@ -33,6 +33,8 @@ TABLES = ("billing_visit", "billing_bill", "billing_billline", "billing_payment"
 
 # Document i of the history lies on one of the thousand days before the day, that of today on the day itself.
 DATE_OF = "date '2026-06-01' - 1 - (i % 1000)::int"
+# A tenth is paid a day late, but nothing of yesterday: the day's own payments are numbered in one go, as they come.
+DELAY = "(i % 10 = 0 AND i % 1000 > 0)::int"
 
 LOAD = """
 INSERT INTO billing_clinicday (id, administration_id, date, is_finalized)
@@ -74,15 +76,15 @@ DROP TABLE new_bill;
 """
 
 OUTSTANDING = """
-INSERT INTO billing_outstanding (administration_id, bill_id, debtor, amount, during)
-SELECT bill.administration_id, bill.id, 'PATIENT', 30, daterange(day.date, min(paid_on.date))
+INSERT INTO billing_outstanding (administration_id, bill_id, clinic_day_id, visit_id, debtor, amount, during)
+SELECT bill.administration_id, bill.id, bill.clinic_day_id, bill.visit_id, 'PATIENT', 30, daterange(day.date, min(paid_on.date))
 FROM billing_bill bill JOIN billing_clinicday day ON day.id = bill.clinic_day_id
 LEFT JOIN billing_payment payment ON payment.bill_id = bill.id
 LEFT JOIN billing_clinicday paid_on ON paid_on.id = payment.clinic_day_id
 WHERE bill.administration_id = %(a)s AND bill.number BETWEEN %(from)s AND %(to)s
 GROUP BY bill.id, day.date HAVING min(paid_on.date) IS DISTINCT FROM day.date;
-INSERT INTO billing_outstanding (administration_id, bill_id, debtor, amount, during)
-SELECT payment.administration_id, payment.bill_id, 'PAYER', payment.amount,
+INSERT INTO billing_outstanding (administration_id, bill_id, clinic_day_id, visit_id, debtor, amount, during)
+SELECT payment.administration_id, payment.bill_id, bill.clinic_day_id, bill.visit_id, 'PAYER', payment.amount,
        daterange(day.date, CASE WHEN day.date < %(day)s THEN day.date + 1 END)
 FROM billing_payment payment JOIN billing_clinicday day ON day.id = payment.clinic_day_id
 JOIN billing_bill bill ON bill.id = payment.bill_id
@@ -94,13 +96,12 @@ BARE = (
     "SELECT method, kind, sum(amount), count(*) FROM billing_payment WHERE clinic_day_id = %(d)s GROUP BY 1, 2",
     "SELECT kind, sum(net), sum(vat), sum(gross), count(*) FROM billing_bill WHERE clinic_day_id = %(d)s GROUP BY 1",
     "SELECT count(*) FROM billing_visit WHERE administration_id = %(a)s AND date = %(day)s",
-    """SELECT sum(o.amount) FILTER (WHERE o.amount > 0 AND debtor = 'PATIENT'),
-              sum(o.amount) FILTER (WHERE o.amount > 0 AND debtor = 'PAYER'),
-              sum(o.amount) FILTER (WHERE o.amount > 0 AND b.clinic_day_id = %(d)s),
-              sum(o.amount) FILTER (WHERE o.amount < 0),
-              count(DISTINCT b.visit_id) FILTER (WHERE o.amount > 0)
-       FROM billing_outstanding o JOIN billing_bill b ON b.id = o.bill_id
-       WHERE o.administration_id = %(a)s AND o.during @> %(day)s::date""",
+    """SELECT sum(amount) FILTER (WHERE amount > 0 AND debtor = 'PATIENT'),
+              sum(amount) FILTER (WHERE amount > 0 AND debtor = 'PAYER'),
+              sum(amount) FILTER (WHERE amount > 0 AND clinic_day_id = %(d)s),
+              sum(amount) FILTER (WHERE amount < 0),
+              count(DISTINCT visit_id) FILTER (WHERE amount > 0)
+       FROM billing_outstanding WHERE administration_id = %(a)s AND during @> %(day)s::date""",
 )
 
 
@@ -117,7 +118,7 @@ def main() -> None:
         "payer": register_payer(administration, code="ZK", name="Zorgkas").pk,
     }
     tenth = HISTORY // 10
-    load(named, 1, tenth, date=DATE_OF, lines=1, parts="1", delay="(i % 10 = 0)::int", open_every=max(tenth // 50, 2))
+    load(named, 1, tenth, date=DATE_OF, lines=1, parts="1", delay=DELAY, open_every=max(tenth // 50, 2))
     load(
         named,
         HISTORY + 1,
@@ -137,7 +138,7 @@ def main() -> None:
         date=DATE_OF,
         lines=1,
         parts="1",
-        delay="(i % 10 = 0)::int",
+        delay=DELAY,
         open_every=max((HISTORY - tenth) // 450, 2),
     )
     prove(named, day)

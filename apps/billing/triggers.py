@@ -131,15 +131,16 @@ def _outstanding(touched: str) -> Law:
         func=f"""
         PERFORM FROM billing_bill WHERE id IN ({touched}) ORDER BY id FOR NO KEY UPDATE;
         DELETE FROM billing_outstanding WHERE bill_id IN ({touched});
-        INSERT INTO billing_outstanding (administration_id, bill_id, debtor, amount, during)
-        SELECT administration_id, bill_id, debtor, open, daterange(date, next_date)
+        INSERT INTO billing_outstanding (administration_id, bill_id, clinic_day_id, visit_id, debtor, amount, during)
+        SELECT administration_id, bill_id, clinic_day_id, visit_id, debtor, open, daterange(date, next_date)
         FROM (
-            SELECT touched.administration_id, touched.bill_id, debtor, date,
+            SELECT touched.*, debtor, date,
                    sum(sum(amount)) OVER (PARTITION BY touched.bill_id, debtor ORDER BY date) AS open,
                    lead(date) OVER (PARTITION BY touched.bill_id, debtor ORDER BY date) AS next_date
-            FROM (SELECT id AS bill_id, administration_id FROM billing_bill WHERE id IN ({touched})) AS touched
+            FROM (SELECT id AS bill_id, administration_id, clinic_day_id, visit_id FROM billing_bill
+                  WHERE id IN ({touched})) AS touched
             CROSS JOIN LATERAL ({MOVEMENTS_OF_A_BILL}) AS movement
-            GROUP BY touched.administration_id, touched.bill_id, debtor, date
+            GROUP BY touched.bill_id, administration_id, clinic_day_id, visit_id, debtor, date
         ) AS step
         WHERE open <> 0;
         RETURN NULL;

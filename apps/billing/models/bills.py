@@ -252,6 +252,9 @@ class Outstanding(models.Model):
 
     administration = models.ForeignKey("core.Administration", on_delete=models.PROTECT, related_name="+")
     bill = models.ForeignKey(Bill, on_delete=models.PROTECT, related_name="outstanding", verbose_name=_("bill"))
+    # The bill's own, so that a date's total reads this table alone.
+    clinic_day = models.ForeignKey(ClinicDay, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    visit = models.ForeignKey(Visit, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+")
     debtor = models.CharField(_("debtor"), max_length=7, choices=Debtor.choices)
     amount = amount_field(verbose_name=_("open"))
     during = DateRangeField(_("during"))

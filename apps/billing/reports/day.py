@@ -140,9 +140,9 @@ def _outstanding(day: ClinicDay) -> dict[str, Any]:
         .aggregate(
             patient=Sum("amount", filter=owed & patient, default=ZERO),
             payer=Sum("amount", filter=owed & payer, default=ZERO),
-            own_day=Sum("amount", filter=owed & Q(bill__clinic_day=day), default=ZERO),
+            own_day=Sum("amount", filter=owed & Q(clinic_day=day), default=ZERO),
             credits=-Sum("amount", filter=Q(amount__lt=0), default=ZERO),
-            visits=Count("bill__visit", filter=owed, distinct=True),
+            visits=Count("visit", filter=owed, distinct=True),
             balance=Sum("amount", filter=patient, default=ZERO),
         )
     )

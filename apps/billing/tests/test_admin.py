@@ -353,6 +353,7 @@ def test_patients_are_found_by_code_name_and_birth_date_with_what_they_owe(as_, 
         (found,) = browser.get(url("billing_patient_find", clinic.administration.pk), {"q": term}).json()["results"]
         assert (found["value"], found["note"]) == ("P-1", "owes EUR\u00a030.00")
     assert len(browser.get(url("billing_patient_find", clinic.administration.pk), {"q": "anna"}).json()["results"]) == 2
+    assert not browser.get(url("billing_patient_find", clinic.administration.pk), {"q": "\x00"}).json()["results"]
     assert as_(clinic.accountant).get(url("billing_patient_find", clinic.administration.pk)).status_code == 403
 
 
@@ -525,7 +526,7 @@ def test_a_day_goes_from_prepared_to_finalized_by_two_people(as_, clinic):
 
     manager = as_(clinic.manager)
     page = manager.get(close_page(clinic))
-    assert "1 payments, EUR\u00a065.00. Cannot be changed afterwards." in page.content.decode()
+    assert "1 payment, EUR\u00a065.00. Cannot be changed afterwards." in page.content.decode()
     press(manager, clinic, "review")
     close.refresh_from_db()
     page = press(manager, clinic, "finalize", seen=close.updated_at.isoformat(), text="Fine")
@@ -542,6 +543,10 @@ def test_what_came_in_after_the_manager_looked_is_said_and_not_signed(as_, clini
     clinic.pay(clinic.bill("10.00"), "10.00")
     page = press(as_(clinic.manager), clinic, "finalize", seen=close.updated_at.isoformat())
     assert "Something was added to the day after you looked" in page.content.decode()
+    close.refresh_from_db()
+    assert close.status == "DRAFT"
+    press(as_(clinic.manager), clinic, "finalize", seen="")
+    press(as_(clinic.manager), clinic, "finalize", seen="2026-13-40T99:00")
     close.refresh_from_db()
     assert close.status == "DRAFT"
     press(as_(clinic.manager), clinic, "refresh")
@@ -579,10 +584,9 @@ def test_a_day_in_the_future_or_of_no_calendar(as_, clinic):
     assert "has not come yet" in as_(clinic.receptionist).get(close_page(clinic, tomorrow)).content.decode()
     press(as_(clinic.receptionist), clinic, "prepare", day=tomorrow)
     assert not EndOfDayReconciliation.objects.exists()
-    assert (
-        as_(clinic.receptionist).get(url("billing_close_day", clinic.administration.pk, "2026-02-31")).status_code
-        == 404
-    )
+    for day in ("2026-02-31", "0001-01-01", "9999-12-31", "today"):
+        address = url("billing_close_day", clinic.administration.pk, day)
+        assert as_(clinic.receptionist).get(address).status_code == 404
 
 
 def test_each_figure_of_the_close_equals_the_list_it_links_to(as_, clinic):
