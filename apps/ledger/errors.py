@@ -99,7 +99,7 @@ class ControlLineDiffersFromItems(Invalid):
 class OpenItemKept(Conflict):
     code = "OPEN_ITEM_KEPT"
     message = _("Open items and allocations never change, and a line opens one item.")
-    constraint = ("open_item_append_only", "allocation_append_only", "one_item_per_line")
+    constraint = ("open_item_append_only", "allocation_append_only")
 
 
 class AllocationBeyondOpen(Conflict):

@@ -376,7 +376,6 @@ class OpenItem(Owned):
         constraints = (
             laws.owned("open_item"),
             *laws.same_administration("open_item", "line", "account", "party"),
-            models.UniqueConstraint(fields=["line"], name="one_item_per_line"),
             models.CheckConstraint(condition=~Q(amount=0), name="open_item_amount"),
         )
         indexes = (

@@ -240,9 +240,10 @@ open_item_equals_line = Law(
         JOIN ledger_account account ON account.id = line.account_id
         WHERE line.id = NEW.line_id AND account.control <> '' AND entry.status = 'POSTED'
           AND (line.account_id, line.party_id, entry.date) = (NEW.account_id, NEW.party_id, NEW.date)
-          AND line.debit - line.credit = NEW.amount
+          AND (line.debit > 0) = (NEW.amount > 0)  -- so that no pair of items that cancel out joins them later
+          AND line.debit - line.credit = (SELECT sum(amount) FROM ledger_openitem WHERE line_id = line.id)
     ) THEN
-        {refuse("control_line_equals_items", "the open items of a line have its account, party, date and amount")}
+        {refuse("control_line_equals_items", "the open items of a line have its account, party, date, side and amount")}
     END IF;
     RETURN NULL;
     """,

@@ -480,11 +480,11 @@ def _why_not(user: Any, administration: Administration, day: date, close: Any, i
             reasons[name] = _("Something was added since the close was prepared: press Refresh and look again.")
     if close is None or close.status != Status.DRAFT or {"review", "finalize"} <= set(reasons):
         return reasons
-    if user.pk in closing._preparers(close) and not administration.single_sign_off:
+    if user.pk in closing.preparers(close) and not administration.single_sign_off:
         second = f"{SecondPersonRequired.message} {SecondPersonRequired.hint}"
         reasons.setdefault("review", second)
         reasons.setdefault("finalize", second)
-    if roles_of(user)[administration.pk] == Membership.Role.RECEPTIONIST and not closing._is_clean(close):
+    if roles_of(user)[administration.pk] == Membership.Role.RECEPTIONIST and not closing.is_clean(close):
         reasons.setdefault("finalize", f"{NotACleanDay.message} {NotACleanDay.hint}")
     return reasons
 

@@ -8,6 +8,7 @@ from apps.billing.errors import CodeTaken
 from apps.billing.models import Patient, PatientIdentity, Payer, ServiceGroup
 from apps.core.events import record
 from apps.core.models import Administration, User
+from apps.core.permissions import Act, require
 from apps.ledger.errors import AccountMissing
 from apps.ledger.models import Account, Party
 
@@ -47,7 +48,12 @@ def service_group(administration: Administration, code: str) -> ServiceGroup:
 def register_patient(
     administration: Administration, *, code: str, name: str = "", birth_date: date | None = None, by: User | None = None
 ) -> Patient:
-    """A new patient: a code for the books, and the name in an erasable row beside it. Raises CodeTaken."""
+    """A new patient: a code for the books, and the name in an erasable row beside it.
+
+    Without ``by`` an import registers. Raises NotAllowed or CodeTaken.
+    """
+    if by:
+        require(by, Act.TAKE_PAYMENTS, administration.pk)
     if Patient.objects.filter(administration=administration, code=code).exists():
         raise CodeTaken(code=code)
     party = Party.objects.create(administration=administration, kind=Party.Kind.PATIENT, code=code)
@@ -60,7 +66,9 @@ def register_patient(
 
 @transaction.atomic
 def register_payer(administration: Administration, *, code: str, name: str, by: User | None = None) -> Payer:
-    """A new HMO or insurer. Raises CodeTaken."""
+    """A new HMO or insurer. Without ``by`` an import registers. Raises NotAllowed or CodeTaken."""
+    if by:
+        require(by, Act.SET_PRICES, administration.pk)
     if Payer.objects.filter(administration=administration, code=code).exists():
         raise CodeTaken(code=code)
     party = Party.objects.create(administration=administration, kind=Party.Kind.PAYER, code=code, name=name)

@@ -72,7 +72,7 @@ def review_day(close: EndOfDayReconciliation, *, by: User, note: str = "") -> En
     """
     require(by, Act.REVIEW_CLOSE, close.administration_id)
     close = _draft(close)
-    if by.pk in _preparers(close) and not close.administration.single_sign_off:
+    if by.pk in preparers(close) and not close.administration.single_sign_off:
         raise SecondPersonRequired()
     close.reviewed_by, close.reviewed_at = by, timezone.now()
     close.save()
@@ -97,10 +97,10 @@ def finalize_day(
     changed = _refresh(close)
     if seen is not None and (changed or seen != looked_at):
         raise DayChanged()
-    alone = by.pk in _preparers(close)
+    alone = by.pk in preparers(close)
     if alone and not close.administration.single_sign_off:
         raise SecondPersonRequired()
-    if roles_of(by).get(close.administration_id) == Membership.Role.RECEPTIONIST and not _is_clean(close):
+    if roles_of(by).get(close.administration_id) == Membership.Role.RECEPTIONIST and not is_clean(close):
         raise NotACleanDay()
 
     close.entry = post_day(close, by=by)
@@ -156,13 +156,13 @@ def _refresh(close: EndOfDayReconciliation) -> bool:
     return changed
 
 
-def _preparers(close: EndOfDayReconciliation) -> set[Any]:
+def preparers(close: EndOfDayReconciliation) -> set[Any]:
     """Everyone who prepared the close, took money or gave it back that day."""
     takers = Payment.objects.filter(clinic_day=close.clinic_day_id).order_by().values_list("taken_by", flat=True)
     return {close.prepared_by_id, *takers.distinct()} - {None}
 
 
-def _is_clean(close: EndOfDayReconciliation) -> bool:
+def is_clean(close: EndOfDayReconciliation) -> bool:
     """Prepared by a person, nothing that does not agree, no refund and no credit note."""
     given_back = Payment.objects.filter(~Q(kind=Payment.Kind.PAYMENT), clinic_day=close.clinic_day_id)
     credited = Bill.objects.filter(clinic_day=close.clinic_day_id, kind=Bill.Kind.CREDIT_NOTE)

@@ -65,12 +65,12 @@ def adding_line(entry: str, account: str = "cash", debit: str = "5", credit: str
     """
 
 
-def adding_item(line: str, account: str, amount: str) -> str:
+def adding_item(line: str, account: str, *amounts: str) -> str:
     return f"""
         INSERT INTO ledger_openitem (id, administration_id, line_id, account_id, party_id, date, amount,
                                      document_type, reference)
-        VALUES (gen_random_uuid(), %(administration)s, %({line})s, %({account})s, %(party)s, '2026-03-03', {amount},
-                '', '')
+        SELECT gen_random_uuid(), %(administration)s, %({line})s, %({account})s, %(party)s, '2026-03-03', amount, '', ''
+        FROM unnest(ARRAY[{", ".join(amounts)}]) amount
     """
 
 
@@ -176,7 +176,11 @@ ATTEMPTS = {
         "control_line_equals_items",
         posting(ON_ACCOUNT, item="line.party_id IS NOT NULL", item_amount="64"),
     ),
-    "a second item of a control line": ("one_item_per_line", adding_item("control_line", "patients", "5")),
+    "a second item of a control line": ("control_line_equals_items", adding_item("control_line", "patients", "5")),
+    "two more items that cancel out": (
+        "control_line_equals_items",
+        adding_item("control_line", "patients", "5", "-5"),
+    ),
     "an item of an ordinary line": ("control_line_equals_items", adding_item("line", "cash", "65")),
     "change an open item": ("open_item_append_only", "UPDATE ledger_openitem SET amount = 1 WHERE id = %(bill)s"),
     "delete an open item": ("open_item_append_only", "DELETE FROM ledger_openitem WHERE id = %(bill)s"),
