@@ -77,7 +77,8 @@ DROP TABLE new_bill;
 
 OUTSTANDING = """
 INSERT INTO billing_outstanding (administration_id, bill_id, clinic_day_id, visit_id, debtor, amount, during)
-SELECT bill.administration_id, bill.id, bill.clinic_day_id, bill.visit_id, 'PATIENT', 30, daterange(day.date, min(paid_on.date))
+SELECT bill.administration_id, bill.id, bill.clinic_day_id, bill.visit_id, 'PATIENT', 30,
+       daterange(day.date, min(paid_on.date))
 FROM billing_bill bill JOIN billing_clinicday day ON day.id = bill.clinic_day_id
 LEFT JOIN billing_payment payment ON payment.bill_id = bill.id
 LEFT JOIN billing_clinicday paid_on ON paid_on.id = payment.clinic_day_id

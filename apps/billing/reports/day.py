@@ -70,7 +70,15 @@ def day_figures(day: ClinicDay) -> DayFigures:
         Payment.objects.filter(clinic_day=day)
         .order_by()
         .values("method", "kind")
-        .annotate(sum=Sum("amount"), rows=Count("*"), low=Min("number"), high=Max("number"))
+        .annotate(
+            sum=Sum("amount"),
+            rows=Count("*"),
+            low=Min("number"),
+            high=Max("number"),
+            late=Count("late_for"),
+            late_sum=Sum("amount", filter=Q(late_for__isnull=False), default=ZERO),
+            repeats=Count("number", filter=Q(repeats_reference=True)),
+        )
     )
     bills: list[Any] = list(
         Bill.objects.filter(clinic_day=day)
@@ -112,7 +120,10 @@ def day_figures(day: ClinicDay) -> DayFigures:
                 "count": sum(row["rows"] for row in bills),
             },
             "outstanding": {name: text(outstanding[name], code) for name in ("patient", "payer", "own_day", "credits")},
-            "late": _late(day, code),
+            "late": {
+                "payments_count": sum(row["late"] for row in payments),
+                "amount": text(total(row["late_sum"] for row in payments), code),
+            },
             "not_yet_counted": ["wallet_topups", "revenue_leaks", "drawers"],
         },
     )
@@ -149,13 +160,6 @@ def _outstanding(day: ClinicDay) -> dict[str, Any]:
     return sums
 
 
-def _late(day: ClinicDay, code: str) -> dict[str, Any]:
-    late = Payment.objects.filter(clinic_day=day, late_for__isnull=False).aggregate(
-        payments_count=Count("*"), amount=Sum("amount", default=ZERO)
-    )
-    return {**late, "amount": text(late["amount"], code)}
-
-
 def _mismatches(
     day: ClinicDay,
     payments: list[dict[str, Any]],
@@ -173,8 +177,8 @@ def _mismatches(
     moved = total(row["sum_gross"] for row in bills) - settled
     if difference := outstanding["balance"] - before - moved:
         yield {"code": "BILLS_AND_PAYMENTS_DISAGREE", "amount": text(difference, code)}
-    repeated = Payment.objects.filter(clinic_day=day, repeats_reference=True)
-    for payment in repeated.order_by("number")[:100]:
+    repeated = Payment.objects.filter(clinic_day=day, repeats_reference=True).order_by("number")
+    for payment in repeated[:100] if any(row["repeats"] for row in payments) else ():
         yield {
             "code": "REFERENCE_REPEATED",
             "payment_id": str(payment.pk),
