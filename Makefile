@@ -4,7 +4,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 DEV := $(PY) -m tools.dev
 # What settings.py asks for, as production would give it; nothing is connected to.
-PRODUCTION := SECRET_KEY=lint-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ-0123456789 ALLOWED_HOSTS=daybook.example \
+PRODUCTION := INSECURE_HTTP=off SECRET_KEY=lint-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ-0123456789 ALLOWED_HOSTS=daybook.example \
 	DATABASE_URL=postgres://lint:lint@127.0.0.1:1/lint REDIS_URL=redis://127.0.0.1:1/0
 PIN := $(PY) -m uv pip compile -q --upgrade --generate-hashes --universal --fork-strategy fewest --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
