@@ -59,7 +59,7 @@ class Bill(Owned):
         verbose_name_plural = _("bills")
         constraints = (
             laws.owned("bill"),
-            *laws.same_administration("bill", "clinic_day", "patient", "visit"),
+            *laws.same_administration("bill", "clinic_day", "late_for", "patient", "visit", "credits"),
             models.UniqueConstraint(fields=["administration", "number"], name="bill_number"),
             models.UniqueConstraint(fields=["administration", "source"], condition=~Q(source=""), name="bill_source"),
             models.CheckConstraint(condition=Q(gross=F("net") + F("vat")), name="bill_adds_up"),
@@ -191,7 +191,7 @@ class Payment(Owned):
         verbose_name_plural = _("payments")
         constraints = (
             laws.owned("payment"),
-            *laws.same_administration("payment", "clinic_day", "bill", "payer"),
+            *laws.same_administration("payment", "clinic_day", "late_for", "bill", "payer", "refunds"),
             models.UniqueConstraint(fields=["administration", "number"], name="payment_number"),
             models.UniqueConstraint(
                 fields=["administration", "idempotency_key"],
