@@ -288,7 +288,7 @@ class Job(Row):
         DONE = "DONE", _("Done")
         FAILED = "FAILED", _("Failed")
 
-    kind = models.CharField(max_length=40)
+    task = models.CharField(max_length=100, help_text="The full name of the Celery task.")
     title = models.CharField(max_length=200)
     by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
@@ -297,12 +297,18 @@ class Job(Row):
     done = models.PositiveIntegerField(default=0)
     refusals = models.JSONField(default=list, encoder=DjangoJSONEncoder)
     created_at = models.DateTimeField(default=timezone.now)
+    moved_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ("-id",)
         verbose_name = _("job")
         verbose_name_plural = _("jobs")
+        indexes = (
+            models.Index(
+                fields=["moved_at"], condition=models.Q(state__in=["WAITING", "RUNNING"]), name="job_unfinished"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.title

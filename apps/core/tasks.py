@@ -3,13 +3,19 @@
 from celery import shared_task
 
 from apps.core import idempotency
-from apps.core.services import delivery
+from apps.core.services import delivery, jobs
 
 
 @shared_task
 def deliver_events() -> None:
     """Deliver the events that are due."""
     delivery.deliver_due()
+
+
+@shared_task
+def resume_jobs() -> None:
+    """Ask again for jobs whose worker died or whose message was lost."""
+    jobs.resume_stalled()
 
 
 @shared_task

@@ -288,7 +288,7 @@ def world(django_db_setup, django_db_blocker):
             clinic.close()
         people = {letter: own.people[role] for letter, role in LETTERS.items()} | {"s": operator()}
         for person in people.values():
-            Job.objects.create(kind="import", title="Import", by=person)
+            Job.objects.create(task="import", title="Import", by=person)
         record("core.person_tried", UserFactory())
         Delivery.objects.create(event=record("core.tried", AdministrationFactory()), handler="nobody")
         clients = {letter: Client(raise_request_exception=False) for letter in ("", *people)}
@@ -469,7 +469,7 @@ def grow(world: World, person: User) -> None:
     for n in range(1, 4):
         fill(clinic, n)
         member(world.own, Membership.Role.CASHIER)
-        Job.objects.create(kind="import", title="Import", by=person)
+        Job.objects.create(task="import", title="Import", by=person)
         Delivery.objects.create(event=record("core.tried", AdministrationFactory()), handler="nobody")
         day = date(1990 + n, 1, 1)
         Period.objects.create(administration=world.own, type="YEAR", name=str(day.year), first_day=day, last_day=day)

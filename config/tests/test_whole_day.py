@@ -78,8 +78,8 @@ def test_the_worker_prepares_and_finalizes_what_a_job_names(clinic, worker, proc
     queue = Celery(broker=process_env["REDIS_URL"])
 
     def work(task, **arguments):
-        job = Job.objects.create(kind=task, title=task, by=clinic.manager, arguments=arguments)
-        queue.send_task(f"apps.billing.tasks.{task}", [str(job.pk)])
+        job = Job.objects.create(task=f"apps.billing.tasks.{task}", title=task, by=clinic.manager, arguments=arguments)
+        queue.send_task(job.task, [str(job.pk)])
         deadline = time.monotonic() + 30
         while job.state not in ("DONE", "FAILED") and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from celery import current_app
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Count, Sum
@@ -29,9 +28,10 @@ from apps.billing.services import closing
 from apps.billing.services.days import local_date
 from apps.core import display
 from apps.core.errors import DomainError, NotAllowed, SecondPersonRequired
-from apps.core.models import Administration, Job, Membership
+from apps.core.models import Administration, Membership
 from apps.core.money import ZERO
 from apps.core.permissions import Act, may, roles_of
+from apps.core.services.jobs import start_job
 
 Status = EndOfDayReconciliation.Status
 MOST_SHOWN = 20
@@ -566,14 +566,13 @@ def _start(
     if not chosen:
         page.message_user(request, _("None of these days is open: there is nothing to do."), messages.WARNING)
         return HttpResponseRedirect(request.get_full_path())
-    job = Job.objects.create(
-        kind=task,
+    job = start_job(
+        f"apps.billing.tasks.{task}",
         title=title % {"count": len(chosen)},
-        by=request.user,
+        by=request.user,  # type: ignore[arg-type]
         arguments=arguments,
-        total=len(chosen),  # type: ignore[misc]
+        total=len(chosen),
     )
-    transaction.on_commit(lambda: current_app.send_task(f"apps.billing.tasks.{task}", args=[str(job.pk)]))
     return HttpResponseRedirect(link("core_job_change", job.pk))
 
 

@@ -664,7 +664,7 @@ def test_many_days_are_prepared_and_finalized_as_jobs_also_across_pages(
     form = {"action": "finalize_selected", "_selected_action": [str(close.pk)]}
     with django_capture_on_commit_callbacks(execute=True):
         as_(clinic.manager).post(url("billing_endofdayreconciliation_changelist"), form)
-    assert Job.objects.get(kind="finalize_days").arguments == {"closes": [str(close.pk)]}
+    assert Job.objects.get(task="apps.billing.tasks.finalize_days").arguments == {"closes": [str(close.pk)]}
     as_(clinic.accountant).post(url("billing_endofdayreconciliation_changelist"), form)
     assert len(sent) == 2
 

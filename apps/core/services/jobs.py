@@ -1,39 +1,81 @@
 """Jobs: long work that a person started, with progress they can watch and refusals they can read."""
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any, TypeVar
 
+from celery import current_app
+from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from apps.core.errors import DomainError
-from apps.core.models import Job
+from apps.core.models import Job, User
 
 Item = TypeVar("Item")
 
+# A job that did not move for so long has lost its worker.
+STALLED_AFTER = timedelta(minutes=2)
+
+
+def start_job(task: str, *, title: str, by: User, arguments: dict[str, Any], total: int = 0) -> Job:
+    """A job that the worker takes up once this transaction commits. ``task`` is the task's full name."""
+    job = Job.objects.create(task=task, title=title, by=by, arguments=arguments, total=total)
+    transaction.on_commit(lambda: current_app.send_task(task, args=[str(job.pk)]))
+    return job
+
 
 def work_through(job_id: str, items: Callable[[Job], Iterable[Item]], work: Callable[[Job, Item], Any]) -> None:
-    """Do ``work`` for each of the job's ``items``; a refusal is listed and the next item goes on.
+    """Do ``work`` for each of the job's ``items``, in their order; a refusal is listed and the next item goes on.
 
-    Running it twice is safe where ``work`` is: what was done answers again or refuses.
+    An item and the count of it are one transaction: a job whose worker died goes on where it was, and nothing is
+    done twice. A job that another worker is busy with is left to it.
     """
-    job = Job.objects.select_related("by").get(pk=job_id)
-    if job.state == Job.State.DONE:
+    if not _claimed(job_id):
         return
-    job.state, job.done, job.refusals = Job.State.RUNNING, 0, []
+    job = Job.objects.select_related("by").get(pk=job_id)
     todo = list(items(job))
     job.total = len(todo)
-    job.save()
     try:
-        for item in todo:
-            try:
-                work(job, item)
-            except DomainError as refusal:
-                job.refusals.append({"what": str(item), **refusal.detail()})
-            job.done += 1
-            job.save(update_fields=["done", "refusals"])
+        for item in todo[job.done :]:
+            with transaction.atomic():
+                _do(job, item, work)
+                job.done += 1
+                job.moved_at = timezone.now()
+                job.save()
     except Exception:
-        job.state, job.finished_at = Job.State.FAILED, timezone.now()
-        job.save()
+        _end(job, Job.State.FAILED)
         raise
-    job.state, job.finished_at = Job.State.DONE, timezone.now()
-    job.save()
+    _end(job, Job.State.DONE)
+
+
+def resume_stalled() -> int:
+    """Ask again for jobs whose worker or message was lost, and return how many there were."""
+    lost = _unfinished(timezone.now() - STALLED_AFTER)
+    for job in lost:
+        current_app.send_task(job.task, args=[str(job.pk)])
+    return len(lost)
+
+
+def _unfinished(moved_before: Any) -> Any:
+    return Job.objects.filter(state__in=(Job.State.WAITING, Job.State.RUNNING), moved_at__lt=moved_before)
+
+
+def _claimed(job_id: str) -> bool:
+    """Whether the job is ours now: it waits, it failed, or whoever had it is gone."""
+    free = ~Q(state__in=(Job.State.RUNNING, Job.State.DONE)) | Q(
+        state=Job.State.RUNNING, moved_at__lt=timezone.now() - STALLED_AFTER
+    )
+    return bool(Job.objects.filter(free, pk=job_id).update(state=Job.State.RUNNING, moved_at=timezone.now()))
+
+
+def _do(job: Job, item: Item, work: Callable[[Job, Item], Any]) -> None:
+    try:
+        with transaction.atomic():
+            work(job, item)
+    except DomainError as refusal:
+        job.refusals.append({"what": str(item), **refusal.detail()})
+
+
+def _end(job: Job, state: str) -> None:
+    Job.objects.filter(pk=job.pk).update(state=state, total=job.total, finished_at=timezone.now())

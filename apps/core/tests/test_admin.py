@@ -281,7 +281,7 @@ def test_an_operator_tries_a_delivery_again(client, clinic, settings):
 
 def test_a_job_shows_its_progress_and_what_was_refused(client, clinic, owner):
     job = Job.objects.create(
-        kind="import", title="Import of March", by=owner, state=Job.State.RUNNING, total=8, done=2,
+        task="import", title="Import of March", by=owner, state=Job.State.RUNNING, total=8, done=2,
         refusals=[{"what": "Row 7", "code": "PERIOD_CLOSED", "message": "March is locked."}],
     )  # fmt: skip
     page = client.get(f"/admin/core/job/{job.pk}/").content.decode()
@@ -294,7 +294,7 @@ def test_a_job_shows_its_progress_and_what_was_refused(client, clinic, owner):
 
 
 def test_a_job_of_somebody_else_is_not_there(client, clinic, owner):
-    job = Job.objects.create(kind="import", title="Theirs", by=UserFactory())
+    job = Job.objects.create(task="import", title="Theirs", by=UserFactory())
     for page in ("", "state/"):
         foreign, missing = (client.get(f"/admin/core/job/{pk}/{page}") for pk in (job.pk, MISSING))
         assert foreign.status_code == 404
