@@ -187,9 +187,8 @@ def test_a_manager_prepares_and_finalizes_many_days_at_once(desk, clinic, worker
     desk.look(page, "job-refusals")
     # Two that the receptionist prepared are signed; nobody signs what they prepared themselves.
     assert EndOfDayReconciliation.objects.filter(status="FINALIZED").count() == 2
-    assert {one["code"] for one in Job.objects.get(task="apps.billing.tasks.finalize_days").refusals} == {
-        "SECOND_PERSON_REQUIRED"
-    }
+    job = Job.objects.get(task="apps.billing.tasks.finalize_days")
+    assert {one["code"] for one in job.refusals} == {"SECOND_PERSON_REQUIRED"}
 
 
 def run_action(page, name):

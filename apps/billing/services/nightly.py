@@ -15,6 +15,8 @@ from apps.ledger.models import Period
 from apps.ledger.services.opening import open_years
 
 NOON = time(12)
+# A run that has not ended by then has lost its worker, and is asked for again.
+LOST_AFTER = timedelta(minutes=10)
 
 
 def due_date(administration: Administration, now: datetime | None = None) -> date:
@@ -29,10 +31,11 @@ def due_date(administration: Administration, now: datetime | None = None) -> dat
 
 def due_administrations(now: datetime | None = None) -> list[tuple[Administration, date]]:
     """Administrations whose closing time has come and that were not closed for that date, with the date."""
+    now = now or timezone.now()
     due = [(administration, due_date(administration, now)) for administration in Administration.objects.all()]
     run = set(
         NightlyClose.objects.filter(date__in={day for _, day in due})
-        .exclude(state=NightlyClose.State.RUNNING)
+        .exclude(state=NightlyClose.State.RUNNING, started_at__lt=now - LOST_AFTER)
         .values_list("administration", "date")
     )
     return [(administration, day) for administration, day in due if (administration.pk, day) not in run]

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from django.utils import timezone
 
 from apps.billing.models import ClinicDay, EndOfDayReconciliation, NightlyClose, Visit
 from apps.billing.services import nightly
@@ -91,3 +92,12 @@ def test_a_visit_that_a_person_closed_stays_closed_and_counts_once(clinic):
     close_visit(visit, by=clinic.receptionist)
     assert clinic.close().active_visits_closed == 0
     assert Event.objects.filter(name="billing.visit_closed").count() == 1
+
+
+def test_a_night_whose_worker_died_is_asked_for_again_after_a_while(clinic):
+    now = timezone.now()
+    (_, day) = nightly.due_administrations(now)[0]
+    run = NightlyClose.objects.create(administration=clinic.administration, date=day)
+    assert nightly.due_administrations(now) == []
+    NightlyClose.objects.filter(pk=run.pk).update(started_at=now - timedelta(minutes=11))
+    assert nightly.due_administrations(now) == [(clinic.administration, day)]
