@@ -79,7 +79,7 @@ def _desk(administration: Administration, today: date, close: Any, user: Any) ->
     active = visits.filter(status=Visit.Status.ACTIVE, date__lte=today)
     unpaid = (
         Outstanding.objects.now()
-        .filter(bill__clinic_day=day, debtor=Outstanding.Debtor.PATIENT, amount__gt=0)
+        .filter(clinic_day=day, debtor=Outstanding.Debtor.PATIENT, amount__gt=0)
         .aggregate(sum=Sum("amount", default=ZERO), count=Count("*"))
     )
     sums = dict(Payment.objects.filter(clinic_day=day).order_by().values_list("method").annotate(sum=Sum("amount")))
@@ -121,8 +121,8 @@ def _active(active: Any, today: date, user: Any) -> list[ActiveVisit]:
     visits = list(active.select_related("administration", "patient__identity").order_by("started_at")[:MOST_VISITS])
     owed: dict[Any, Decimal] = {}
     bills: dict[Any, Any] = {}
-    rows = Outstanding.objects.now().filter(bill__visit__in=visits, debtor=Outstanding.Debtor.PATIENT, amount__gt=0)
-    for visit, bill, amount in rows.order_by("bill").values_list("bill__visit", "bill", "amount"):
+    rows = Outstanding.objects.now().filter(visit__in=visits, debtor=Outstanding.Debtor.PATIENT, amount__gt=0)
+    for visit, bill, amount in rows.order_by("bill").values_list("visit", "bill", "amount"):
         owed[visit] = owed.get(visit, ZERO) + amount
         bills.setdefault(visit, bill)
     return [

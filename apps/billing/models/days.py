@@ -43,6 +43,9 @@ class ClinicDay(Owned):
             laws.owned("clinic_day"),
             models.UniqueConstraint(fields=["administration", "date"], name="one_clinic_day_per_date"),
         )
+        indexes = (
+            models.Index(fields=["administration", "date"], condition=Q(is_finalized=False), name="clinic_day_open"),
+        )
         triggers = (triggers.clinic_day_kept, laws.no_truncate())
 
     def __str__(self) -> str:

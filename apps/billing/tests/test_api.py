@@ -229,14 +229,15 @@ def test_each_address_answers_with_and_without_its_slash(clinic, call):
 
 
 def test_the_shell_example_of_the_source_document_works_as_written(db):
-    clinic = make_clinic(time_zone="UTC")  # the example takes its date from the server's clock
-    user = clinic.receptionist
-    clinic.pay(clinic.bill("65.00"), "65.00", by=clinic.cashier)
+    # One person prepares and signs in the example, and it takes its date from the server's clock.
+    clinic = make_clinic(time_zone="UTC", single_sign_off=True)
+    user = clinic.owner
+    clinic.pay(clinic.bill("65.00"), "65.00")
     reconciliation = ReconciliationService.create_reconciliation(
         reconciliation_date=timezone.now().date(), prepared_by_id=user.id, close_active_visits=True
     )
     assert f"{reconciliation.total_revenue:.2f} {reconciliation.total_cash:.2f}" == "65.00 65.00"
     assert reconciliation.revenue_leaks_detected == 0
-    reconciliation.finalize(clinic.manager)
+    reconciliation.finalize(user)
     found = ReconciliationService.get_reconciliation_for_date(reconciliation.reconciliation_date)
     assert found.status == "FINALIZED"
