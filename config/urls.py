@@ -7,6 +7,7 @@ from django.views.defaults import page_not_found, server_error
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from apps.billing.admin.home import import_template
 from apps.core import api as core_api
 
 api_v1: list[URLPattern | URLResolver] = [
@@ -22,6 +23,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="swagger"),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/import-template/", admin.site.admin_view(import_template), name="import_template"),
     path("admin/", admin.site.urls),
 ]
 

@@ -132,6 +132,7 @@ OPEN: dict[str, tuple[str, int]] = {
 SIGNED_IN: dict[str, int] = {
     "api/v1/auth/me/": 200,
     "admin/": 200,
+    "admin/import-template/": 200,
     "admin/login/": 302,
     "admin/logout/": 405,
     "admin/password_change/": 200,

@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Sum
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from apps.billing.admin.base import chosen, clinics, link, name_of
 from apps.billing.admin.closes import Status, day_link, newest
+from apps.billing.importing.mapping import SHIPPED
 from apps.billing.models import Bill, ClinicDay, NightlyClose, Outstanding, Payment, Service, Visit
 from apps.billing.services.days import local_date
 from apps.core import display
@@ -70,6 +71,12 @@ def shown(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if page["desk"]:
         page |= _desk(administration, today, page["close_of_today"], user)
     return page
+
+
+def import_template(request: HttpRequest) -> HttpResponse:
+    """The commented mapping to start an import from, as a file to keep."""
+    kept = {"Content-Disposition": 'attachment; filename="daybook-import.toml"'}
+    return HttpResponse((SHIPPED / "template.toml").read_bytes(), content_type="application/toml", headers=kept)
 
 
 def _desk(administration: Administration, today: date, close: Any, user: Any) -> dict[str, Any]:

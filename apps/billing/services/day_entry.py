@@ -35,7 +35,8 @@ def post_day(close: EndOfDayReconciliation, *, by: User) -> JournalEntry | None:
     """
     day = close.clinic_day
     administration = day.administration
-    lines = [*_revenue(day), *_vat(day), *_money(day), *_wallets(day), *_cover(day), *_patients(day)]
+    lines = [*_money(day), *_wallets(day), *_cover(day), *_patients(day), *_revenue(day), *_vat(day)]
+    lines.sort(key=lambda line: line.credit > 0)  # debits first, as entries are read
     if not lines:
         return None
     entry = post_entry(
