@@ -94,7 +94,6 @@ class DayCloseSerializer(serializers.ModelSerializer[EndOfDayReconciliation]):
             "created_at",
             "updated_at",
         )
-        extra_kwargs: dict[str, Any] = {}
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
         """Amounts go out as strings with the currency's digits."""

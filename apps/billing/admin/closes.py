@@ -503,8 +503,7 @@ class CloseFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, rows: Any) -> Any:
         if self.value() == "none":
-            open_ = EndOfDayReconciliation.objects.exclude(status=Status.CANCELLED)
-            return rows.filter(is_finalized=False).exclude(pk__in=open_.values("clinic_day"))
+            return rows.without_close()
         if self.value() == "draft":
             return rows.filter(pk__in=EndOfDayReconciliation.objects.filter(status=Status.DRAFT).values("clinic_day"))
         return rows.filter(is_finalized=True) if self.value() == "done" else rows

@@ -124,12 +124,6 @@ class BillLine(Owned):
 _IN_THE_REPORT = ("kind", "amount", "number", "late_for", "repeats_reference")
 
 
-class PaymentQuerySet(ScopedQuerySet):
-    def received(self) -> Self:
-        """Payments, without refunds and chargebacks."""
-        return self.filter(kind=Payment.Kind.PAYMENT)
-
-
 class Payment(Owned):
     """Money or cover accepted on a bill, or given back: positive for a payment, negative for a refund."""
 
@@ -182,8 +176,6 @@ class Payment(Owned):
     taken_at = models.DateTimeField(_("taken"), default=timezone.now)
     idempotency_key = models.CharField(max_length=200, blank=True, editable=False)
     source = models.CharField(max_length=200, blank=True, editable=False)
-
-    objects = PaymentQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)

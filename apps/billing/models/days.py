@@ -20,8 +20,8 @@ class ClinicDayQuerySet(ScopedQuerySet):
         return self.filter(date__lte=day)
 
     def without_close(self) -> Self:
-        """Days that have activity and no day close yet."""
-        return self.filter(closes=None)
+        """Days that have activity and no day close: nobody prepared one, or it was taken back."""
+        return self.filter(is_finalized=False).exclude(closes__status="DRAFT")
 
 
 class ClinicDay(Owned):

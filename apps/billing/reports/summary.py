@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import OuterRef, Q, Subquery, Sum
+from django.db.models import OuterRef, Subquery, Sum
 
 from apps.billing.errors import RangeReversed
 from apps.billing.models import ClinicDay, EndOfDayReconciliation
@@ -74,9 +74,7 @@ def _summary(administration: Administration, start: date, end: date, previous: S
         total_revenue_leaks_amount=Sum("revenue_leaks_amount", default=ZERO),
     )
     last = closes.last()
-    open_days = ClinicDay.objects.filter(administration=administration, date__range=(start, end)).filter(
-        Q(closes=None) | Q(closes__status=EndOfDayReconciliation.Status.CANCELLED)
-    )
+    open_days = ClinicDay.objects.filter(administration=administration, date__range=(start, end)).without_close()
     return Summary(
         administration=administration,
         start_date=start,

@@ -102,8 +102,12 @@ def test_the_examples_of_the_source_document_work_as_written(clinic, call, sign)
 def test_a_cancelled_close_is_created_again_with_201(clinic, call):
     close = call("post", "", {"reconciliation_date": clinic.today.isoformat()}).json()
     assert call("post", "{id}/cancel/", {"reason": "too early"}, id=close["id"]).json()["status"] == "CANCELLED"
-    again = call("post", "", {"reconciliation_date": clinic.today.isoformat()})
+    today = clinic.today.isoformat()
+    range_ = {"start_date": today, "end_date": today}
+    assert call("get", "summary/", query=range_).json()["days_without_close"] == [today]
+    again = call("post", "", {"reconciliation_date": today})
     assert (again.status_code, again.json()["id"]) == (201, close["id"])
+    assert call("get", "summary/", query=range_).json()["days_without_close"] == []
 
 
 def test_amounts_are_strings_with_the_digits_of_the_currency(db):

@@ -8,6 +8,7 @@ from django.utils import timezone
 from apps.billing.models import ClinicDay, EndOfDayReconciliation, NightlyClose, Visit
 from apps.billing.services import nightly
 from apps.billing.services.charging import close_visit
+from apps.billing.services.closing import cancel_day
 from apps.billing.tests.clinic import make_clinic
 from apps.core.models import Event
 
@@ -101,3 +102,15 @@ def test_a_night_whose_worker_died_is_asked_for_again_after_a_while(clinic):
     assert nightly.due_administrations(now) == []
     NightlyClose.objects.filter(pk=run.pk).update(started_at=now - timedelta(minutes=11))
     assert nightly.due_administrations(now) == [(clinic.administration, day)]
+
+
+def test_a_close_that_was_taken_back_and_forgotten_is_prepared_again(clinic):
+    close = cancel_day(clinic.close(clinic.yesterday), by=clinic.receptionist, reason="too early")
+    nightly.close_nightly(clinic.administration, clinic.yesterday)
+    close.refresh_from_db()
+    assert (close.status, close.prepared_by) == ("DRAFT", None)
+
+
+def test_a_signed_day_is_left_alone(clinic):
+    clinic.finalized(clinic.yesterday)
+    assert nightly.close_nightly(clinic.administration, clinic.yesterday).closes == 0
