@@ -177,6 +177,7 @@ def free_folders(name):
     for number in range(1, 10):
         servers = Servers(VAR / (name if number == 1 else f"{name}-{number}"), durable=name != "test")
         if servers.claim(f"make {name}"):
+            servers.drop_orphan()
             yield servers
         else:
             say(f"{show(servers.folder)} is in use by {servers.holder()}; taking the next")

@@ -91,6 +91,11 @@ class Servers:
         if missing:
             self.keep(**missing)
 
+    def drop_orphan(self):
+        """For tests and benchmarks: a cluster that a checkout left here whose passwords went with it."""
+        if "admin" not in self.kept:
+            shutil.rmtree(self.cluster, ignore_errors=True)
+
     def choose_port(self, name):
         """The port it had, so that bookmarks and open shells stay right, unless somebody else took it."""
         port = self.kept.get(name)

@@ -250,3 +250,15 @@ def test_ctrl_c_leaves_no_process_and_a_killed_part_comes_back(checkout, tmp_pat
             run.wait(30)
     assert run.returncode == 0
     assert not [part for part in parts if part.is_running()]
+
+
+def test_a_cluster_that_a_deleted_checkout_left_is_made_anew_for_tests(tmp_path):
+    servers = Servers(tmp_path / "test", durable=False)
+    servers.cluster.mkdir(parents=True)
+    servers.drop_orphan()
+    assert not servers.cluster.exists()
+
+    servers.make_secrets()
+    servers.cluster.mkdir(parents=True)
+    servers.drop_orphan()  # its passwords are known: it is ours
+    assert servers.cluster.exists()
