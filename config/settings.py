@@ -176,7 +176,7 @@ BOOK_CHECKS = ["apps.ledger.checks", "apps.billing.checks"]
 
 # Who hears of what: event name -> handlers, called at least once, each one idempotent.
 EVENT_HANDLERS: dict[str, list[str]] = {
-    "core.administration_added": ["apps.billing.handlers.open_clinic"],
+    "core.administration_opened": ["apps.billing.handlers.open_clinic"],
     "billing.nightly_close_ended": ["apps.billing.handlers.mail_signers"],
 }
 

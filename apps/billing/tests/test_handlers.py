@@ -28,7 +28,7 @@ def test_a_night_without_activity_is_told_to_nobody(clinic):
 
 def test_a_new_administration_gets_its_books_and_its_catalogue_once(db):
     administration = Administration.objects.create(name="New", country="NG", currency="NGN", time_zone="Africa/Lagos")
-    event = record("core.administration_added", administration)
+    event = record("core.administration_opened", administration)
     for _ in range(2):
         deliver_due()
         Delivery.objects.filter(event=event).update(delivered_at=None)
