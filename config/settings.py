@@ -1,5 +1,6 @@
 """One settings file; what differs between places comes from the environment (django-environ)."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +20,10 @@ env = environ.Env(
     CSRF_TRUSTED_ORIGINS=(list, []),
     REDIS_URL=(str, "redis://127.0.0.1:6379/0"),
     LOG_LEVEL=(str, "INFO"),
+    SITE_URL=(str, "http://localhost:8000"),
     DEFAULT_FROM_EMAIL=(str, "Daybook <daybook@localhost>"),
+    EMAIL_SERVICE=(str, ""),
+    SESSION_IDLE_MINUTES=(int, 30),
     EMAIL_URL=(environ.Env.email_url, "consolemail://"),
 )
 
@@ -27,6 +31,7 @@ DEBUG = env("DEBUG")
 SECRET_KEY = env("SECRET_KEY")
 ALLOWED_HOSTS = env("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env("CSRF_TRUSTED_ORIGINS")
+SITE_URL = env("SITE_URL").rstrip("/")  # what links in e-mails begin with
 
 INSTALLED_APPS = [
     "unfold",
@@ -40,6 +45,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django.contrib.postgres",
+    "anymail",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "pgtrigger",
     "rest_framework",
     "django_filters",
@@ -60,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "apps.core.middleware.session_limits",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "apps.core.middleware.RefusalMiddleware",
 ]
@@ -90,10 +100,30 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "core.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "apps.core.password_rules.LetterAndDigit"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "full_name")},
+    },
 ]
+
+# Ten failures lock an account for the address that they came from, known or not (apps/core/services/lockout.py).
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "otp", "token"]
+AXES_DISABLE_ACCESS_LOG = True  # the event log says who signed in
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+SILENCED_SYSTEM_CHECKS = ["axes.W002"]  # its middleware would answer in words of its own
+OTP_TOTP_ISSUER = "Daybook"
+
 LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 
@@ -110,6 +140,11 @@ STATIC_ROOT = env("STATIC_ROOT", default=str(BASE_DIR / "var" / "static"))
 WHITENOISE_USE_FINDERS = True
 
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+if env("EMAIL_SERVICE"):  # postmark, brevo, mailgun, ...: django-anymail; its settings are ANYMAIL_* of the environment
+    EMAIL_BACKEND = f"anymail.backends.{env('EMAIL_SERVICE')}.EmailBackend"
+    ANYMAIL = {
+        name.removeprefix("ANYMAIL_"): value for name, value in os.environ.items() if name.startswith("ANYMAIL_")
+    }
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL")
 
 if not env("INSECURE_HTTP"):
@@ -121,11 +156,13 @@ if not env("INSECURE_HTTP"):
     SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
-SESSION_COOKIE_AGE = 12 * 60 * 60
+OPERATORS_NEED_SECOND_FACTOR = env.bool("OPERATORS_NEED_SECOND_FACTOR", default=not env("INSECURE_HTTP"))
+SESSION_IDLE = timedelta(minutes=env("SESSION_IDLE_MINUTES"))
+SESSION_COOKIE_AGE = 12 * 60 * 60  # in any case, counted from the sign-in
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "apps.core.sign_in.Bearer",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -176,6 +213,7 @@ BOOK_CHECKS = ["apps.ledger.checks", "apps.billing.checks"]
 
 # Who hears of what: event name -> handlers, called at least once, each one idempotent.
 EVENT_HANDLERS: dict[str, list[str]] = {
+    "core.mail_asked": ["apps.core.handlers.send_mail"],
     "core.administration_opened": ["apps.billing.handlers.open_clinic"],
     "billing.nightly_close_ended": ["apps.billing.handlers.mail_signers"],
 }

@@ -52,6 +52,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, Any]]]] = [
             (_("Administrations"), "domain", "core.Administration"),
             (_("People"), "person", "core.User"),
             (_("Memberships"), "badge", "core.Membership"),
+            (_("Invitations"), "mail", "core.Invitation"),
         ],
     ),
     (

@@ -9,11 +9,32 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.billing.admin.home import import_template
 from apps.core import api as core_api
+from apps.core import auth_api, pages
 
 api_v1: list[URLPattern | URLResolver] = [
-    path("auth/token/", core_api.token, name="token"),
-    path("auth/me/", core_api.me, name="me"),
+    path("auth/register/", auth_api.register, name="register"),
+    path("auth/resend-verification/", auth_api.resend_verification, name="resend_verification"),
+    path("auth/verify-email/", auth_api.verify_email, name="verify_email"),
+    path("auth/forgot-password/", auth_api.forgot_password, name="forgot_password"),
+    path("auth/reset-password/", auth_api.reset_password, name="reset_password"),
+    path("auth/token/", auth_api.token, name="token"),
+    path("auth/token/refresh/", auth_api.refresh, name="refresh"),
+    path("auth/me/", auth_api.me, name="me"),
     path("billing/", include("apps.billing.urls")),
+]
+
+account: list[URLPattern | URLResolver] = [
+    path("", pages.account_page, name="account"),
+    path("register/", pages.register_page, name="register_page"),
+    path("verify-email/", pages.verify_email_page, name="verify_email_page"),
+    path("resend-verification/", pages.resend_verification_page, name="resend_verification_page"),
+    path("forgot-password/", pages.forgot_password_page, name="forgot_password_page"),
+    path("reset-password/", pages.reset_password_page, name="reset_password_page"),
+    path("change-password/", pages.change_password_page, name="change_password_page"),
+    path("second-factor/", pages.prove_second_factor, name="prove_second_factor"),
+    path("second-factor/set-up/", pages.set_up_second_factor, name="set_up_second_factor"),
+    path("recovery-codes/", pages.recovery_codes_page, name="recovery_codes_page"),
+    path("invitation/", pages.invitation_page, name="invitation_page"),
 ]
 
 urlpatterns = [
@@ -22,8 +43,11 @@ urlpatterns = [
     path("api/v1/", include(api_v1)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="swagger"),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("account/", include(account)),
+    path("i18n/setlang/", pages.choose_language, name="set_language"),
     path("admin/import-template/", admin.site.admin_view(import_template), name="import_template"),
+    path("admin/login/", pages.sign_in_page),  # instead of the admin's own, under its name
+    path("admin/password_change/", pages.change_password_page),
     path("admin/", admin.site.urls),
 ]
 

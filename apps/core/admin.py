@@ -6,72 +6,44 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.forms import AuthenticationForm
-from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextInputWidget
 
 from apps.core.admin_site import ScopedAdmin, ScopedStackedInline, ScopedTabularInline
-from apps.core.display import amount, day, moment, money, status
-from apps.core.errors import EmailNotVerified
-from apps.core.models import Administration, Delivery, Event, Job, Membership, User
-from apps.core.permissions import Act, may
+from apps.core.display import NOTHING, amount, day, moment, money, status
+from apps.core.errors import DomainError
+from apps.core.models import Administration, Delivery, Event, Invitation, Job, Membership, User
+from apps.core.permissions import Act, may, roles_of, roles_with
 from apps.core.services import delivery as deliveries
-from apps.core.services import people
+from apps.core.services import invitations, lockout, people, second_factor
 
 __all__ = ["ScopedAdmin", "ScopedStackedInline", "ScopedTabularInline", "amount", "day", "moment", "money", "status"]
 
 
-class SignInForm(AuthenticationForm):
-    """The admin's sign-in keeps the rules of the API's: an address that was not verified stays outside."""
+BREAK = SafeString("<br>")
 
-    def confirm_login_allowed(self, user: Any) -> None:
-        super().confirm_login_allowed(user)
-        if not user.is_email_verified:
-            refusal = EmailNotVerified()
-            raise ValidationError(f"{refusal} {refusal.hint}", code=refusal.code)
-
-
-admin.site.login_form = SignInForm
 admin.site.unregister(Group)  # what people may do stands in their memberships
+admin.site.unregister(TOTPDevice)  # its page would show the secret
 
 
-class PersonFields(forms.ModelForm):
-    """Somebody gets a role: known by e-mail address, or new with a name and a first password."""
+class OpeningForm(forms.ModelForm):
+    """A new administration invites its first owner."""
 
     email = forms.EmailField(label=_("E-mail address"), widget=UnfoldAdminEmailInputWidget())
     full_name = forms.CharField(label=_("Full name"), max_length=200, widget=UnfoldAdminTextInputWidget())
-    password = forms.CharField(
-        label=_("First password"),
-        help_text=_("For somebody new to Daybook; a colleague who signs in elsewhere keeps their own."),
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(),
-    )
-
-    def clean_password(self) -> str:
-        password: str = self.cleaned_data["password"]
-        validate_password(password)
-        return password
-
-
-class OpeningForm(PersonFields):
-    """A new administration names its first owner."""
 
     class Meta:
         model = Administration
         fields = ("name",)
-
-
-class MemberForm(PersonFields):
-    class Meta:
-        model = Membership
-        fields = ("administration", "role")
 
 
 @admin.register(Administration)
@@ -84,7 +56,7 @@ class AdministrationAdmin(ScopedAdmin):
     search_fields = ("name",)
     fields = (
         "name", "country", "currency", "time_zone", "organization_number", "vat_number", "closing_time",
-        "single_sign_off",
+        "single_sign_off", "second_factor_required",
     )  # fmt: skip
 
     def administration_of(self, obj: Administration) -> Any:
@@ -97,7 +69,7 @@ class AdministrationAdmin(ScopedAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         settings = (None, {"fields": self.fields})
-        return [settings] if obj else [settings, (_("First owner"), {"fields": ("email", "full_name", "password")})]
+        return [settings] if obj else [settings, (_("First owner"), {"fields": ("email", "full_name")})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("currency",) if obj else ()  # every amount in the books is in it
@@ -107,109 +79,164 @@ class AdministrationAdmin(ScopedAdmin):
             super().save_model(request, obj, form, change)
             return
         asked = form.cleaned_data
-        people.open_administration(
-            obj,
-            owner_email=asked["email"],
-            owner_name=asked["full_name"],
-            owner_password=asked["password"],
-            by=request.user,
-        )
-
-
-class PersonForm(forms.ModelForm):
-    """A new person, with their first password; later on the password is theirs alone."""
-
-    password = forms.CharField(label=_("First password"), strip=False, widget=UnfoldAdminPasswordWidget())
-
-    class Meta:
-        model = User
-        fields = ("email", "full_name", "role", "is_email_verified")
-
-    def clean_email(self) -> str:
-        return str(self.cleaned_data["email"]).lower()
-
-    def clean_password(self) -> str:
-        password: str = self.cleaned_data["password"]
-        validate_password(password)
-        return password
-
-    def save(self, commit: bool = True) -> User:
-        self.instance.set_password(self.cleaned_data["password"])
-        return super().save(commit)
+        people.open_administration(obj, owner_email=asked["email"], owner_name=asked["full_name"], by=request.user)
+        self.message_user(request, _("%(email)s is invited as its owner.") % {"email": asked["email"]})
 
 
 @admin.register(User)
 class UserAdmin(ScopedAdmin):
-    view_act = Act.MANAGE_PEOPLE
-    operators_may = frozenset({"view", "add", "change"})
+    """A person: where they work, what they did last. Nobody makes people here: they register or are invited."""
 
-    list_display = ("email", "full_name", "role", "is_active", "is_email_verified")
+    view_act = Act.MANAGE_PEOPLE
+    operators_may = frozenset({"view", "change"})
+
+    list_display = ("email", "full_name", "role", "is_active", "is_email_verified", "second_factor")
     list_filter = ("is_active", "role")
     search_fields = ("email", "full_name")
-    fields = ("email", "full_name", "role", "is_active", "is_email_verified", "is_superuser", "last_login")
-    readonly_fields = ("last_login",)
+    fields = (
+        "email", "full_name", "role", "is_active", "is_email_verified", "second_factor", "is_superuser", "last_login",
+        "works_in", "last_actions",
+    )  # fmt: skip
+    readonly_fields = ("email", "last_login", "second_factor", "works_in", "last_actions")
+    actions = ("lift_lockout", "remove_second_factor")
 
     def administration_of(self, obj: User) -> None:
         return None  # ``reach`` has found a person only where the act is allowed
 
     def reach(self, rows: Any, user: User, roles: Any) -> Any:
+        rows = rows.annotate(has_second_factor=Exists(TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)))
         if user.is_superuser:
             return rows
         shared = Administration.objects.visible_to(user, roles=roles)
         return rows.filter(memberships__administration__in=shared).distinct()
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        if not change and obj is None:
-            kwargs["form"] = PersonForm
-        return super().get_form(request, obj, change, **kwargs)
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        person = super().get_object(request, object_id, from_field)
+        if person is not None:
+            person.seen_by = request.user  # whose administrations bound what the page tells of the person
+        return person
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.fields if obj else ("email", "full_name", "role", "is_email_verified", "password")
+    @admin.display(description=_("works in"))
+    def works_in(self, person: Any) -> SafeString:
+        shared = _shared(Membership.objects.filter(user=person), person.seen_by).select_related("administration")
+        told = [(membership.administration, membership.get_role_display()) for membership in shared]
+        return format_html_join(BREAK, "{} · {}", told) or SafeString(NOTHING)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("email", "last_login") if obj else ()
+    @admin.display(description=_("did last"))
+    def last_actions(self, person: Any) -> SafeString:
+        events = _shared(Event.objects.filter(by=person), person.seen_by).select_related("administration")[:20]
+        told = [(date_format(timezone.localtime(event.at), "DATETIME_FORMAT"), event.name) for event in events]
+        return format_html_join(BREAK, "{} · {}", told) or SafeString(NOTHING)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    @admin.display(description=_("second factor"), boolean=True)
+    def second_factor(self, person: Any) -> bool:
+        return bool(person.has_second_factor)
+
+    @admin.action(description=_("Lift the lock after wrong passwords"), permissions=["operate"])
+    def lift_lockout(self, request: HttpRequest, rows: Any) -> None:
+        for person in rows:
+            lockout.lift(person)
+            self.message_user(request, _("%(person)s may try again.") % {"person": person}, messages.SUCCESS)
+
+    @admin.action(description=_("Take the second factor away (the phone is lost)"), permissions=["operate"])
+    def remove_second_factor(self, request: Any, rows: Any) -> None:
+        for person in rows:
+            second_factor.remove(person, by=request.user)
+            words = _("%(person)s signs in with the password alone, and is told by e-mail.") % {"person": person}
+            self.message_user(request, words, messages.SUCCESS)
+
+
+def _shared(rows: Any, seen_by: User) -> Any:
+    """Of ``rows``, what an operator or a colleague who manages people may be told."""
+    if seen_by.is_superuser:
+        return rows
+    return rows.filter(
+        administration__in=Administration.objects.visible_to(seen_by, roles=roles_with(Act.MANAGE_PEOPLE))
+    )
 
 
 @admin.register(Membership)
 class MembershipAdmin(ScopedAdmin):
-    view_act = add_act = change_act = delete_act = Act.MANAGE_PEOPLE
-    refusal_fields = {"OWN_ROLE": "email", "ALREADY_MEMBER": "email"}
+    """Who works where. A role is offered by an invitation; here it changes or ends."""
+
+    view_act = change_act = delete_act = Act.MANAGE_PEOPLE
 
     list_display = ("user", "role", "administration")
     list_filter = ("administration", "role")
     list_select_related = ("user", "administration")
     search_fields = ("user__email", "user__full_name")
     actions = None
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        if not change and obj is None:
-            kwargs["form"] = MemberForm
-        return super().get_form(request, obj, change, **kwargs)
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        who = ("user",) if obj else ("email", "full_name", "password")
-        return ("administration", *who, "role")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("user",) if obj else ()
+    fields = ("administration", "user", "role")
+    readonly_fields = ("user",)
 
     def save_model(self, request: Any, obj: Membership, form: Any, change: bool) -> None:
-        if change:
-            people.change_role(obj, role=obj.role, by=request.user)
-            return
-        asked = form.cleaned_data
-        added = people.add_member(
-            asked["administration"],
-            email=asked["email"],
-            full_name=asked["full_name"],
-            password=asked["password"],
-            role=asked["role"],
-            by=request.user,
-        )
-        obj.pk, obj.user = added.pk, added.user
+        people.change_role(obj, role=obj.role, by=request.user)
 
     def delete_model(self, request: Any, obj: Membership) -> None:
         people.end_membership(obj, by=request.user)
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ScopedAdmin):
+    view_act = add_act = Act.INVITE
+    refusal_fields = {"OWN_ROLE": "email", "ALREADY_MEMBER": "email", "ALREADY_INVITED": "email", "NOT_ALLOWED": "role"}
+
+    list_display = ("email", "role", "administration", "state", "expires_at", "invited_by")
+    list_filter = ("administration", "role")
+    list_select_related = ("administration", "invited_by")
+    search_fields = ("email", "full_name")
+    fields = ("administration", "email", "full_name", "role", "language")
+    actions = ("send_again", "withdraw")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (*self.fields, "state", "invited_by", "created_at", "expires_at") if obj else self.fields
+
+    def formfield_for_choice_field(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.name == "role":
+            offered = {role for pk in roles_of(request.user) for role in invitations.roles_to_give(request.user, pk)}
+            kwargs["choices"] = [choice for choice in Membership.Role.choices if choice[0] in offered]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
+    def save_model(self, request: Any, obj: Invitation, form: Any, change: bool) -> None:
+        asked = form.cleaned_data
+        invited = invitations.invite(
+            asked["administration"],
+            email=asked["email"],
+            full_name=asked["full_name"],
+            role=asked["role"],
+            language=asked["language"],
+            by=request.user,
+        )
+        obj.pk = invited.pk
+
+    @admin.display(description=_("state"))
+    def state(self, invitation: Invitation) -> SafeString:
+        if invitation.accepted_at:
+            return status("ACCEPTED", _("Accepted"))
+        if invitation.withdrawn_at:
+            return status("WITHDRAWN", _("Withdrawn"))
+        over = invitation.expires_at <= timezone.now()
+        return status("EXPIRED", _("Expired")) if over else status("WAITING", _("Waiting"))
+
+    @admin.action(description=_("Send selected invitations again"), permissions=["add"])
+    def send_again(self, request: Any, rows: Any) -> None:
+        self._each(request, rows, invitations.send_again, _("A new link goes to %(email)s."))
+
+    @admin.action(description=_("Withdraw selected invitations"), permissions=["add"])
+    def withdraw(self, request: Any, rows: Any) -> None:
+        self._each(request, rows, invitations.withdraw, _("The invitation of %(email)s is withdrawn."))
+
+    def _each(self, request: Any, rows: Any, service: Any, done: Any) -> None:
+        for invitation in rows:
+            try:
+                service(invitation, by=request.user)
+            except DomainError as refusal:
+                self.message_user(request, f"{invitation.email}: {refusal}", messages.ERROR)
+            else:
+                self.message_user(request, done % {"email": invitation.email}, messages.SUCCESS)
 
 
 @admin.register(Event)

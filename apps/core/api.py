@@ -1,4 +1,4 @@
-"""The API's house style: one shape for refusals, scoped viewsets, amounts as strings; sign-in and health."""
+"""The API's house style: one shape for refusals, scoped viewsets, amounts as strings; health."""
 
 from decimal import Decimal
 from typing import Any
@@ -9,19 +9,20 @@ from django.db import IntegrityError, models
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
 from drf_spectacular.openapi import AutoSchema as SpectacularSchema
 from drf_spectacular.utils import Direction, OpenApiParameter, extend_schema, extend_schema_field
-from rest_framework import exceptions, parsers, permissions, serializers, status, viewsets
-from rest_framework.decorators import api_view, parser_classes, permission_classes
+from rest_framework import exceptions, permissions, serializers, status, viewsets
+from rest_framework.decorators import api_view, permission_classes
 from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core import health, sign_in
+from apps.core import health
 from apps.core.errors import AdministrationRequired, DomainError, refusal_for
 from apps.core.idempotency import HEADER, Idempotent
-from apps.core.models import Administration, Membership, User
+from apps.core.models import Administration
 from apps.core.money import quantize
 from apps.core.permissions import MAY, Act, may, may_somewhere, roles_of, roles_with
 
@@ -44,7 +45,10 @@ def refuse(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, IntegrityError):
         error = refusal_for(error) or error
     if isinstance(error, DomainError):
-        return _answer(error.status, error.detail())
+        answer = _answer(error.status, error.detail())
+        if "retry_after" in error.facts:
+            answer["Retry-After"] = str(error.facts["retry_after"])
+        return answer
     if isinstance(error, Http404 | ObjectDoesNotExist):
         error = exceptions.NotFound()
     if isinstance(error, DjangoPermissionDenied):
@@ -58,11 +62,12 @@ def refuse(error: Exception, context: dict[str, Any]) -> Response | None:
     if not isinstance(error, exceptions.APIException):
         return None
     code = next((code for kind, code in _CODES if isinstance(error, kind)), "ERROR")
-    answer = _answer(error.status_code, {"code": code, "message": str(error.detail)})
+    nobody = isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed)
+    answer = _answer(401 if nobody else error.status_code, {"code": code, "message": str(error.detail)})
     wait = getattr(error, "wait", None)
     if wait is not None:
         answer["Retry-After"] = str(int(wait) + 1)
-    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+    if nobody:
         answer["WWW-Authenticate"] = "Bearer"
     return answer
 
@@ -93,6 +98,10 @@ class RefusalSerializer(serializers.Serializer[Any]):
     """The one shape of every refusal."""
 
     detail = DetailSerializer()
+
+
+class BearerScheme(SimpleJWTScheme):
+    target_class = "apps.core.sign_in.Bearer"
 
 
 class AutoSchema(SpectacularSchema):
@@ -205,64 +214,7 @@ class CursorPages(CursorPagination):
     ordering: str | tuple[str, ...] = "-id"
 
 
-# Sign-in and health --------------------------------------------------------------------------------------------------
-
-
-class TokenRequestSerializer(serializers.Serializer[Any]):
-    """Sign-in by form, as OAuth 2's password grant writes it: the e-mail address is the username."""
-
-    username = serializers.CharField()
-    password = serializers.CharField(trim_whitespace=False)
-
-
-class TokenSerializer(serializers.Serializer[Any]):
-    access_token = serializers.CharField()
-    refresh_token = serializers.CharField()
-    token_type = serializers.CharField()
-    expires_in = serializers.IntegerField(help_text="Seconds until the access token ends.")
-
-
-@extend_schema(
-    summary="Sign in",
-    tags=["auth"],
-    request={"application/x-www-form-urlencoded": TokenRequestSerializer},
-    responses={200: TokenSerializer},
-    auth=[],
-)
-@api_view(["POST"])
-@permission_classes([permissions.AllowAny])
-@parser_classes([parsers.FormParser, parsers.MultiPartParser, parsers.JSONParser])
-def token(request: Request) -> Response:
-    """Exchange an e-mail address and a password for tokens."""
-    form = TokenRequestSerializer(data=request.data)
-    form.is_valid(raise_exception=True)
-    tokens = sign_in.tokens_for(email=form.validated_data["username"], password=form.validated_data["password"])
-    return Response(TokenSerializer(tokens).data, headers={"Cache-Control": "no-store"})
-
-
-class MembershipSerializer(serializers.ModelSerializer[Membership]):
-    administration_name = serializers.CharField(source="administration.name")
-
-    class Meta:
-        model = Membership
-        fields = ("administration_id", "administration_name", "role")
-
-
-class MeSerializer(serializers.ModelSerializer[User]):
-    memberships = MembershipSerializer(many=True)
-
-    class Meta:
-        model = User
-        fields = ("id", "email", "full_name", "role", "is_active", "is_email_verified", "created_at", "memberships")
-
-
-@extend_schema(summary="Who is signed in", tags=["auth"], responses={200: MeSerializer})
-@api_view(["GET"])
-def me(request: Request) -> Response:
-    """Who is signed in, and in which administrations with which role."""
-    asking: Any = request.user
-    user = User.objects.prefetch_related("memberships__administration").get(pk=asking.pk)
-    return Response(MeSerializer(user).data)
+# Health --------------------------------------------------------------------------------------------------------------
 
 
 class HealthSerializer(serializers.Serializer[Any]):

@@ -137,6 +137,65 @@ class InvalidCredentials(DomainError):
     message = _("Incorrect e-mail address or password.")
 
 
+class EmailAlreadyRegistered(Invalid):
+    code = "EMAIL_ALREADY_REGISTERED"
+    message = _("This e-mail address is registered already.")
+    hint = _("Sign in, or ask for a new password.")
+    constraint = ("user_email", "core_user_email_key")
+
+
+class InvalidToken(Invalid):
+    code = "INVALID_TOKEN"
+    message = _("This link is not good any more: it was used, it is too old, or a newer one was sent.")
+    hint = _("Ask for a new e-mail.")
+
+
+class TokenUsedOnce(Conflict):
+    code = "TOKEN_USED_ONCE"
+    message = _("A one-time link or code is used once and never changed.")
+    constraint = "token_used_once"
+
+
+class SignInLocked(DomainError):
+    status = 429
+    code = "SIGN_IN_LOCKED"
+    message = _("Too many wrong passwords: this account is locked for a while where you are.")
+    hint = _("Wait {minutes} minutes, or choose a new password by e-mail.")
+
+
+class SecondFactorRequired(DomainError):
+    status = 401
+    code = "SECOND_FACTOR_REQUIRED"
+    message = _("This account signs in with a code as well.")
+    hint = _("Send the code of your app, or a recovery code, as otp.")
+
+
+class WrongSecondFactor(DomainError):
+    status = 401
+    code = "WRONG_SECOND_FACTOR"
+    message = _("This code is wrong, was used before, or comes too soon after a wrong one.")
+    hint = _("Wait for the next code of your app, or use a recovery code.")
+
+
+class SecondFactorNotSetUp(Forbidden):
+    code = "SECOND_FACTOR_NOT_SET_UP"
+    message = _("An administration of yours wants a second factor, and yours is not set up.")
+    hint = _("Sign in on the site once: it leads you through.")
+
+
+class AlreadyInvited(Conflict):
+    code = "ALREADY_INVITED"
+    message = _("{email} has an open invitation already.")
+    hint = _("Send it again, or withdraw it first.")
+    constraint = "one_open_invitation"
+
+
+class InvitedAsAnother(Forbidden):
+    code = "INVITED_AS_ANOTHER"
+    message = _("This invitation is for {email}.")
+    hint = _("Sign out, and sign in with that address.")
+
+
 class EmailNotVerified(Forbidden):
     code = "EMAIL_NOT_VERIFIED"
     message = _("Please verify your e-mail address before signing in.")

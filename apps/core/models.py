@@ -4,6 +4,7 @@ from typing import Any, Self
 from zoneinfo import available_timezones
 
 import pgtrigger
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
@@ -11,6 +12,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
@@ -81,6 +83,11 @@ class Administration(Row):
     single_sign_off = models.BooleanField(
         _("single sign-off"), default=False, help_text=_("A one-person practice: whoever prepares may also sign.")
     )
+    second_factor_required = models.BooleanField(
+        _("second factor required"),
+        default=False,
+        help_text=_("Everybody here signs in with a password and a code. Turning it on signs them all out."),
+    )
     closing_time = models.TimeField(
         _("closing time"),
         default="23:00",
@@ -97,6 +104,19 @@ class Administration(Row):
         verbose_name_plural = _("administrations")
         constraints = (
             models.UniqueConstraint(fields=["source"], condition=~models.Q(source=""), name="administration_source"),
+        )
+        triggers = (
+            laws.Law(
+                name="second_factor_ends_sign_ins",
+                when=pgtrigger.After,
+                operation=pgtrigger.UpdateOf("second_factor_required"),
+                condition=pgtrigger.Q(old__second_factor_required=False, new__second_factor_required=True),
+                func="""
+                UPDATE core_user SET access_version = access_version + 1
+                WHERE id IN (SELECT user_id FROM core_membership WHERE administration_id = NEW.id);
+                RETURN NULL;
+                """,
+            ),
         )
 
     def __str__(self) -> str:
@@ -138,6 +158,13 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     role = models.CharField(_("kind"), max_length=12, choices=Role.choices, default=Role.STAFF)
     is_active = models.BooleanField(_("active"), default=True)
     is_email_verified = models.BooleanField(_("e-mail verified"), default=False)
+    language = models.CharField(_("language"), max_length=7, choices=settings.LANGUAGES, default="en")
+    practice = models.JSONField(
+        default=dict, editable=False, help_text="What a registration said of its practice, until it is opened."
+    )
+    access_version = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Every session and token names it; moving it ends them all."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = UserManager()
@@ -150,9 +177,29 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
         verbose_name = _("person")
         verbose_name_plural = _("people")
         constraints = (models.UniqueConstraint(Lower("email"), name="user_email"),)
+        triggers = (
+            laws.Law(
+                name="access_version",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                func="""
+                NEW.access_version := greatest(NEW.access_version, OLD.access_version);
+                IF (NEW.is_active, NEW.role, NEW.is_superuser, NEW.email)
+                   IS DISTINCT FROM (OLD.is_active, OLD.role, OLD.is_superuser, OLD.email) THEN
+                    NEW.access_version := OLD.access_version + 1;
+                END IF;
+                RETURN NEW;
+                """,
+            ),
+        )
 
     def __str__(self) -> str:
         return self.full_name or self.email
+
+    def _get_session_auth_hash(self, secret: Any = None) -> str:
+        """What a session must prove on every request: today's password and today's rights."""
+        signed = f"{self.password}:{self.access_version}"
+        return salted_hmac("apps.core.session", signed, secret=secret, algorithm="sha256").hexdigest()
 
     def get_full_name(self) -> str:
         """As Django's user has it: the frame of the admin asks for it."""
@@ -185,9 +232,118 @@ class Membership(Owned):
         verbose_name = _("membership")
         verbose_name_plural = _("memberships")
         constraints = (models.UniqueConstraint(fields=["user", "administration"], name="one_role_per_membership"),)
+        triggers = (
+            laws.Law(
+                name="role_ends_sign_ins",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+                func="""
+                IF TG_OP = 'INSERT' THEN
+                    UPDATE core_user SET access_version = access_version + 1
+                    WHERE id = NEW.user_id AND EXISTS (
+                        SELECT FROM core_administration WHERE id = NEW.administration_id AND second_factor_required);
+                ELSE
+                    UPDATE core_user SET access_version = access_version + 1 WHERE id = OLD.user_id;
+                END IF;
+                RETURN NULL;
+                """,
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.user} · {self.get_role_display()}"
+
+
+class OneTimeToken(Row):
+    """A secret that one person got once: kept as its SHA-256, good until it is used or its time is over."""
+
+    class Purpose(models.TextChoices):
+        VERIFY_EMAIL = "VERIFY_EMAIL", _("Verify an e-mail address")
+        RESET_PASSWORD = "RESET_PASSWORD", _("Choose a new password")
+        RECOVERY_CODE = "RECOVERY_CODE", _("Sign in without the second factor")
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="one_time_tokens")
+    purpose = models.CharField(max_length=14, choices=Purpose.choices)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        triggers = (
+            laws.Law(
+                name="used_once",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                func=f"""
+                IF OLD.used_at IS NOT NULL OR NEW.used_at IS NULL
+                   OR (OLD.user_id, OLD.purpose, OLD.digest, OLD.expires_at)
+                   IS DISTINCT FROM (NEW.user_id, NEW.purpose, NEW.digest, NEW.expires_at) THEN
+                    {laws.refuse("token_used_once", "a one-time token is used once and never changed")}
+                END IF;
+                RETURN NEW;
+                """,
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_purpose_display()} · {self.user}"
+
+
+class Invitation(Owned):
+    """Somebody is asked, by e-mail, to take a role in an administration. The link's secret is kept as its SHA-256."""
+
+    email = models.EmailField(_("e-mail address"))
+    full_name = models.CharField(_("full name"), max_length=200, blank=True)
+    role = models.CharField(_("role"), max_length=12, choices=Membership.Role.choices)
+    language = models.CharField(_("language"), max_length=7, choices=settings.LANGUAGES, default="en")
+    digest = models.CharField(max_length=64, blank=True, editable=False)
+    invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", verbose_name=_("invited by"))
+    created_at = models.DateTimeField(_("invited"), default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(_("good until"), editable=False)
+    accepted_at = models.DateTimeField(_("accepted"), null=True, editable=False)
+    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, editable=False)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["administration", "email"],
+                condition=models.Q(accepted_at=None, withdrawn_at=None),
+                name="one_open_invitation",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(accepted_at=None) | models.Q(withdrawn_at=None), name="invitation_ended_once"
+            ),
+        )
+        indexes = (models.Index(fields=["digest"], condition=~models.Q(digest=""), name="invitation_digest"),)
+
+    def __str__(self) -> str:
+        return f"{self.email} · {self.get_role_display()}"
+
+
+class Mail(Row):
+    """An e-mail that was asked for: the outbox. What it says is put together when it is sent, and tokens made then.
+
+    The address may be unknown to Daybook: whoever asks for a new password is answered alike, and as fast.
+    """
+
+    kind = models.CharField(_("kind"), max_length=40, help_text="The template: templates/mail/<kind>.txt")
+    address = models.EmailField(_("address"))
+    language = models.CharField(_("language"), max_length=7, choices=settings.LANGUAGES, default="en")
+    facts = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
+    asked_at = models.DateTimeField(_("asked"), default=timezone.now)
+    sent_at = models.DateTimeField(_("sent"), null=True)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("e-mail")
+        verbose_name_plural = _("e-mails")
+
+    def __str__(self) -> str:
+        return self.kind
 
 
 class Event(Row):

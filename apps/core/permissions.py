@@ -26,12 +26,13 @@ class Act(StrEnum):
     SET_PRICES = "set_prices"
     READ_LEDGER = "read_ledger"
     KEEP_ACCOUNTS = "keep_accounts"
+    INVITE = "invite"
     MANAGE_PEOPLE = "manage_people"
     MANAGE_SETTINGS = "manage_settings"
 
 
 _DESK = {Act.READ_CLINIC, Act.TAKE_PAYMENTS, Act.PREPARE_CLOSE}
-_MANAGER = {*_DESK, Act.REVIEW_CLOSE, Act.FINALIZE_CLOSE, Act.APPROVE, Act.SET_PRICES, Act.READ_LEDGER}
+_MANAGER = {*_DESK, Act.REVIEW_CLOSE, Act.FINALIZE_CLOSE, Act.APPROVE, Act.SET_PRICES, Act.READ_LEDGER, Act.INVITE}
 
 MAY: dict[str, frozenset[Act]] = {
     # A receptionist finalizes too, but only a clean day that others took and prepared: finalize_day keeps that rule.
@@ -40,8 +41,11 @@ MAY: dict[str, frozenset[Act]] = {
     Role.MANAGER: frozenset(_MANAGER),
     Role.OWNER: frozenset({*_MANAGER, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS}),
     Role.ACCOUNTANT: frozenset({Act.READ_CLINIC, Act.READ_LEDGER, Act.KEEP_ACCOUNTS}),
-    Role.ADMIN: frozenset({Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS}),
+    Role.ADMIN: frozenset({Act.INVITE, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS}),
 }
+
+# Whom a manager may invite: those who work at the desk. Other roles are given by who manages people.
+STAFF = frozenset({Role.RECEPTIONIST, Role.CASHIER})
 
 
 def roles_of(user: Any) -> dict[UUID, str]:

@@ -1,28 +1,76 @@
-"""Sign-in: a password becomes tokens."""
+"""Sign-in: a password, and perhaps a code, become tokens or a session."""
 
 from typing import Any
 
+from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth import authenticate
+from django.http import HttpRequest
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from apps.core.errors import EmailNotVerified, InvalidCredentials
+from apps.core.models import User
+from apps.core.services import lockout, second_factor
+
+VERSION = "version"  # the claim that holds User.access_version
 
 
-def tokens_for(*, email: str, password: str) -> dict[str, Any]:
-    """Tokens for the person with that e-mail address and password.
+def check_password(request: HttpRequest, *, email: str, password: str) -> User:
+    """The person with that e-mail address and password; what else they owe is the caller's to ask.
 
-    Raises InvalidCredentials, without telling whether the address is known, or EmailNotVerified.
+    Raises SignInLocked, InvalidCredentials, without telling whether the address is known, or EmailNotVerified.
     """
-    user = authenticate(username=email.lower(), password=password)
+    email = email.lower()
+    lockout.check(request, email)
+    user: Any = authenticate(request, username=email, password=password)
     if user is None:
         raise InvalidCredentials()
     if not user.is_email_verified:
         raise EmailNotVerified()
+    return user
+
+
+def passed(request: HttpRequest, user: User) -> None:
+    """Whoever has passed every step begins anew: earlier failures from where they are do not count any more."""
+    AxesProxyHandler.reset_attempts(username=user.email, ip_address=request.axes_ip_address)  # type: ignore[attr-defined]
+
+
+def tokens_for(request: HttpRequest, *, email: str, password: str, code: str = "") -> dict[str, Any]:
+    """Tokens for the person with that e-mail address and password, and with that code of their second factor.
+
+    Raises what ``check_password`` and ``second_factor.prove`` raise.
+    """
+    user = check_password(request, email=email, password=password)
+    second_factor.prove(user, code)
+    passed(request, user)
     refresh = RefreshToken.for_user(user)
-    return {
-        "access_token": str(refresh.access_token),
-        "refresh_token": str(refresh),
-        "token_type": "bearer",
-        "expires_in": int(api_settings.ACCESS_TOKEN_LIFETIME.total_seconds()),
-    }
+    refresh[VERSION] = user.access_version
+    return _answer(refresh.access_token) | {"refresh_token": str(refresh)}
+
+
+def refreshed(token: str) -> dict[str, Any]:
+    """A new access token for a refresh token. Raises AuthenticationFailed when it has ended or was revoked."""
+    try:
+        refresh = RefreshToken(token)  # type: ignore[arg-type]
+        Bearer().get_user(refresh)
+    except TokenError as error:
+        raise AuthenticationFailed() from error
+    return _answer(refresh.access_token)
+
+
+def _answer(access: Any) -> dict[str, Any]:
+    lasts = int(api_settings.ACCESS_TOKEN_LIFETIME.total_seconds())
+    return {"access_token": str(access), "token_type": "bearer", "expires_in": lasts}
+
+
+class Bearer(JWTAuthentication):
+    """A token is good while the person is active and has the password and the rights that it was given on."""
+
+    def get_user(self, validated_token: Any) -> Any:
+        user: Any = super().get_user(validated_token)
+        if validated_token.get(VERSION) != user.access_version:
+            raise AuthenticationFailed()
+        return user

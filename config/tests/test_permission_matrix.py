@@ -31,6 +31,7 @@ from apps.billing.services.charging import Charge, register_visit
 from apps.billing.tests.clinic import Clinic, make_clinic
 from apps.core.events import record
 from apps.core.models import Administration, Delivery, Event, Job, Membership, User
+from apps.core.services.invitations import invite
 from apps.core.tests.factories import AdministrationFactory, UserFactory, member, operator
 from apps.ledger.models import Account, Journal, Party, Period, VatCode
 from config.sidebar import navigation
@@ -53,8 +54,9 @@ NOBODY = ""
 MODELS: dict[str, tuple[str, str, str, str]] = {
     # model                    view     add      change   delete
     "core.Administration": ("ods", "s", "od", NOBODY),
-    "core.User": ("ods", "s", "s", NOBODY),
-    "core.Membership": ("od", "od", "od", "od"),
+    "core.User": ("ods", NOBODY, "s", NOBODY),
+    "core.Membership": ("od", NOBODY, "od", "od"),
+    "core.Invitation": ("mod", "mod", NOBODY, NOBODY),
     "core.Event": ("moas", NOBODY, NOBODY, NOBODY),
     "core.Delivery": ("s", NOBODY, NOBODY, NOBODY),
     "core.Job": (EVERYBODY, NOBODY, NOBODY, NOBODY),
@@ -122,7 +124,19 @@ ADDRESSES: dict[str, Address] = {
 OPEN: dict[str, tuple[str, int]] = {
     "": ("GET", 302),
     "health/": ("GET", 200),
+    "api/v1/auth/register/": ("POST", 422),
+    "api/v1/auth/resend-verification/": ("POST", 422),
+    "api/v1/auth/verify-email/": ("GET", 400),
+    "api/v1/auth/forgot-password/": ("POST", 422),
+    "api/v1/auth/reset-password/": ("POST", 422),
     "api/v1/auth/token/": ("POST", 422),
+    "api/v1/auth/token/refresh/": ("POST", 422),
+    "account/register/": ("GET", 200),
+    "account/verify-email/": ("GET", 200),
+    "account/resend-verification/": ("GET", 200),
+    "account/forgot-password/": ("GET", 200),
+    "account/reset-password/": ("GET", 200),
+    "account/invitation/": ("GET", 400),
     "api/schema/": ("GET", 200),
     "api/docs/": ("GET", 200),
     "i18n/setlang/": ("POST", 302),
@@ -133,6 +147,11 @@ SIGNED_IN: dict[str, int] = {
     "api/v1/auth/me/": 200,
     "admin/": 200,
     "admin/import-template/": 200,
+    "account/": 200,
+    "account/change-password/": 200,
+    "account/recovery-codes/": 302,
+    "account/second-factor/": 302,
+    "account/second-factor/set-up/": 200,
     "admin/login/": 302,
     "admin/logout/": 405,
     "admin/password_change/": 200,
@@ -271,6 +290,8 @@ def fill(clinic: Clinic, n: int = 0) -> None:
     Account.objects.create(administration=administration, code=f"9{n}", name=name, type=Account.Type.EXPENSE)
     Journal.objects.create(administration=administration, code=f"X{n}", name=name)
     VatCode.objects.create(administration=administration, code=f"X{n}", name=name, rate=0)
+    manager = clinic.people[Membership.Role.MANAGER]
+    invite(administration, email=f"new{n}@clinic.example", full_name=name, role=Membership.Role.CASHIER, by=manager)
 
 
 @pytest.fixture(scope="module")

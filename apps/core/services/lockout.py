@@ -1,0 +1,33 @@
+"""After repeated failures an account is locked for the address that they came from (django-axes)."""
+
+from math import ceil
+
+from axes.handlers.proxy import AxesProxyHandler
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.db.models import Max
+from django.http import HttpRequest
+from django.utils import timezone
+
+from apps.core.errors import SignInLocked
+from apps.core.models import User
+
+
+def check(request: HttpRequest, email: str) -> None:
+    """Raises SignInLocked while ``email`` is locked for the request's address, whether or not anybody has it."""
+    if AxesProxyHandler.is_allowed(request, {"username": email}):
+        return
+    failures = AccessAttempt.objects.filter(username=email, ip_address=request.axes_ip_address)  # type: ignore[attr-defined]
+    last = failures.aggregate(at=Max("attempt_time"))["at"] or timezone.now()
+    seconds = max(1, ceil((last + settings.AXES_COOLOFF_TIME - timezone.now()).total_seconds()))
+    raise SignInLocked(retry_after=seconds, minutes=ceil(seconds / 60))
+
+
+def lift(user: User) -> None:
+    """Forget the failures of ``user`` from every address."""
+    AccessAttempt.objects.filter(username=user.email).delete()
+
+
+def forget() -> int:
+    """Delete failures that no longer count, and return how many rows there were."""
+    return AccessAttempt.objects.filter(attempt_time__lt=timezone.now() - settings.AXES_COOLOFF_TIME).delete()[0]
