@@ -195,6 +195,11 @@ def live_server():
     flushing_is_refused()
 
 
+@pytest.fixture
+def no_limits():
+    """Placeholder until rate limits come."""
+
+
 # -- servers --------------------------------------------------------------------------------------
 
 

@@ -31,7 +31,7 @@ from apps.core.errors import DomainError
 from apps.core.events import record
 from apps.core.models import Event, User
 from apps.core.password_rules import LONGEST
-from apps.core.services import accounts, invitations, second_factor
+from apps.core.services import accounts, invitations, lockout, second_factor
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 HALF_SIGNED_IN = "half_signed_in"  # in the session: who has given the password and still owes the code, and since when
@@ -151,7 +151,7 @@ def sign_in_page(request: HttpRequest) -> HttpResponse:
     """E-mail address and password; whoever has or needs a second factor goes on to it."""
     if request.user.is_authenticated:
         return redirect(_next(request))
-    form = SignInForm(request.POST or None)
+    form = SignInForm(_given(request))
     if form.is_valid():
         given = form.cleaned_data
         try:
@@ -173,7 +173,7 @@ def prove_second_factor(request: HttpRequest) -> HttpResponse:
     user = _half_signed_in(request)
     if user is None:
         return redirect("admin:login")
-    form = CodeForm(request.POST or None)
+    form = CodeForm(_given(request))
     if form.is_valid():
         try:
             second_factor.prove(user, form.cleaned_data["code"])
@@ -195,7 +195,7 @@ def set_up_second_factor(request: HttpRequest) -> HttpResponse:
     drawn = segno.make(device.config_url, error="m").svg_inline(scale=5, border=2, title=_("QR code for the app"))
     picture = SafeString(drawn)  # an inline drawing needs no data: in the content security policy
     secret = second_factor.readable_secret(device)
-    form = CodeForm(request.POST or None)
+    form = CodeForm(_given(request))
     if form.is_valid():
         try:
             codes = second_factor.set_up(user, form.cleaned_data["code"])
@@ -224,7 +224,7 @@ def _half_signed_in(request: HttpRequest) -> User | None:
 
 
 def _log_in(request: HttpRequest, user: User) -> None:
-    sign_in.passed(request, user)
+    lockout.forgive(request, user)
     request.session.pop(HALF_SIGNED_IN, None)
     login(request, user, backend=BACKEND)
     record("core.signed_in", user, by=user)
@@ -261,7 +261,7 @@ def _now() -> float:
 @never_cache
 @sensitive_post_parameters("password")
 def register_page(request: HttpRequest) -> HttpResponse:
-    form = RegistrationForm(request.POST or None, initial={"role": User.Role.ZZP})
+    form = RegistrationForm(_given(request), initial={"role": User.Role.ZZP})
     if not form.is_valid():
         return _form(request, "register", form)
     given = form.cleaned_data
@@ -283,7 +283,7 @@ def register_page(request: HttpRequest) -> HttpResponse:
 @never_cache
 def verify_email_page(request: HttpRequest) -> HttpResponse:
     """A button, since mail scanners follow links: only pressing it uses the link up."""
-    form = forms.Form(request.POST or None)
+    form = forms.Form(_given(request))
     if not form.is_valid():
         return _form(request, "verify_email", form)
     try:
@@ -296,7 +296,7 @@ def verify_email_page(request: HttpRequest) -> HttpResponse:
 @page
 @never_cache
 def resend_verification_page(request: HttpRequest) -> HttpResponse:
-    form = EmailForm(request.POST or None)
+    form = EmailForm(_given(request))
     if not form.is_valid():
         return _form(request, "resend_verification", form)
     language = translation.get_language() or "en"
@@ -307,7 +307,7 @@ def resend_verification_page(request: HttpRequest) -> HttpResponse:
 @page
 @never_cache
 def forgot_password_page(request: HttpRequest) -> HttpResponse:
-    form = EmailForm(request.POST or None)
+    form = EmailForm(_given(request))
     if not form.is_valid():
         return _form(request, "forgot_password", form)
     language = translation.get_language() or "en"
@@ -319,7 +319,7 @@ def forgot_password_page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters("password")
 def reset_password_page(request: HttpRequest) -> HttpResponse:
-    form = NewPasswordForm(request.POST or None)
+    form = NewPasswordForm(_given(request))
     if not form.is_valid():
         return _form(request, "reset_password", form)
     try:
@@ -345,7 +345,7 @@ def invitation_page(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"invitation": invitation}
     user: Any = request.user
     if user.is_authenticated:
-        form = forms.Form(request.POST or None)
+        form = forms.Form(_given(request))
         if not form.is_valid():
             return _form(request, "invitation", form, **context)
         invitations.accept(secret, by=user)
@@ -353,7 +353,7 @@ def invitation_page(request: HttpRequest) -> HttpResponse:
         return redirect("admin:index")
     if invitations.signs_in_first(invitation):
         return redirect(f"{reverse('admin:login')}?next={request.get_full_path()}")
-    form = NameAndPasswordForm(request.POST or None, initial={"full_name": invitation.full_name})
+    form = NameAndPasswordForm(_given(request), initial={"full_name": invitation.full_name})
     if not form.is_valid():
         return _form(request, "invitation", form, **context)
     given = form.cleaned_data
@@ -388,7 +388,7 @@ def account_page(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("current", "password")
 def change_password_page(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
-    form = ChangePasswordForm(user, request.POST or None)
+    form = ChangePasswordForm(user, _given(request))
     if not form.is_valid():
         return _form(request, "change_password", form)
     accounts.change_password(user, form.cleaned_data["password"])
@@ -405,7 +405,7 @@ def recovery_codes_page(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     if not second_factor.is_set_up(user):
         return redirect("set_up_second_factor")
-    form = CodeForm(request.POST or None)
+    form = CodeForm(_given(request))
     if form.is_valid():
         try:
             second_factor.prove(user, form.cleaned_data["code"])
@@ -427,6 +427,11 @@ def choose_language(request: HttpRequest) -> HttpResponse:
 
 
 # What they share -----------------------------------------------------------------------------------------------------
+
+
+def _given(request: HttpRequest) -> Any:
+    """What was sent; None when the page is only looked at. An empty form is sent, too: a button."""
+    return request.POST if request.method == "POST" else None
 
 
 def _secret(request: HttpRequest) -> str:

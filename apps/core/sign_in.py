@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth import authenticate
 from django.http import HttpRequest
 from rest_framework.exceptions import AuthenticationFailed
@@ -33,11 +32,6 @@ def check_password(request: HttpRequest, *, email: str, password: str) -> User:
     return user
 
 
-def passed(request: HttpRequest, user: User) -> None:
-    """Whoever has passed every step begins anew: earlier failures from where they are do not count any more."""
-    AxesProxyHandler.reset_attempts(username=user.email, ip_address=request.axes_ip_address)  # type: ignore[attr-defined]
-
-
 def tokens_for(request: HttpRequest, *, email: str, password: str, code: str = "") -> dict[str, Any]:
     """Tokens for the person with that e-mail address and password, and with that code of their second factor.
 
@@ -45,7 +39,7 @@ def tokens_for(request: HttpRequest, *, email: str, password: str, code: str = "
     """
     user = check_password(request, email=email, password=password)
     second_factor.prove(user, code)
-    passed(request, user)
+    lockout.forgive(request, user)
     refresh = RefreshToken.for_user(user)
     refresh[VERSION] = user.access_version
     return _answer(refresh.access_token) | {"refresh_token": str(refresh)}

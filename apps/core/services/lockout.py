@@ -3,6 +3,7 @@
 from math import ceil
 
 from axes.handlers.proxy import AxesProxyHandler
+from axes.helpers import get_client_ip_address
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.db.models import Max
@@ -17,10 +18,15 @@ def check(request: HttpRequest, email: str) -> None:
     """Raises SignInLocked while ``email`` is locked for the request's address, whether or not anybody has it."""
     if AxesProxyHandler.is_allowed(request, {"username": email}):
         return
-    failures = AccessAttempt.objects.filter(username=email, ip_address=request.axes_ip_address)  # type: ignore[attr-defined]
+    failures = AccessAttempt.objects.filter(username=email, ip_address=get_client_ip_address(request))
     last = failures.aggregate(at=Max("attempt_time"))["at"] or timezone.now()
     seconds = max(1, ceil((last + settings.AXES_COOLOFF_TIME - timezone.now()).total_seconds()))
     raise SignInLocked(retry_after=seconds, minutes=ceil(seconds / 60))
+
+
+def forgive(request: HttpRequest, user: User) -> None:
+    """Whoever has passed every step begins anew where they are."""
+    AccessAttempt.objects.filter(username=user.email, ip_address=get_client_ip_address(request)).delete()
 
 
 def lift(user: User) -> None:
