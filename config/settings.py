@@ -203,7 +203,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "close days that are due": {"task": "apps.billing.tasks.close_due_days", "schedule": 60.0},
-    "forget answers": {"task": "apps.core.tasks.forget_answers", "schedule": 24 * 60 * 60.0},
+    "forget": {"task": "apps.core.tasks.forget", "schedule": 24 * 60 * 60.0},
     "resume jobs": {"task": "apps.core.tasks.resume_jobs", "schedule": 60.0},
     "deliver events": {"task": "apps.core.tasks.deliver_events", "schedule": 5.0},
 }
@@ -236,6 +236,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SITE_URL": None,
     "SHOW_LANGUAGES": True,
+    "ACCOUNT": {"navigation": [{"title": _("Your account"), "link": reverse_lazy("account")}]},
     "BORDER_RADIUS": "6px",
     "DASHBOARD_CALLBACK": "config.sidebar.dashboard",
     "STYLES": ["/static/daybook/daybook.css"],

@@ -129,6 +129,7 @@ def serve():
         start(servers, supervisor)
         migrate(servers)
         env = application(servers)
+        env.setdefault("SITE_URL", f"http://127.0.0.1:{port}")
         demo = subprocess.run([PYTHON, "manage.py", "demo"], env=env, stdout=subprocess.PIPE, text=True)
         check(demo.returncode)
         words = {"host": "127.0.0.1", "port": port, "schedule": VAR / "beat-schedule"}

@@ -1,13 +1,11 @@
 """Handlers of events: what follows a moment later. Each may be called twice."""
 
-from django.core.mail import send_mail
-from django.utils.translation import gettext as _
-
 from apps.billing.models import NightlyClose
 from apps.billing.services.catalogue import open_catalogue
 from apps.billing.services.days import local_date
-from apps.core.models import Administration, Event, Membership
+from apps.core.models import Administration, Event, Membership, User
 from apps.core.permissions import Act, roles_with
+from apps.core.services import mail
 from apps.ledger.services.opening import open_books, open_years
 
 
@@ -28,10 +26,12 @@ def mail_signers(event: Event) -> None:
     signers = Membership.objects.filter(
         administration=event.administration_id, role__in=roles_with(Act.REVIEW_CLOSE), user__is_active=True
     )
-    refused = [f"{refusal['date']}: {refusal['message']}" for refusal in run.refusals]
-    send_mail(
-        _("%(clinic)s: %(count)d days wait for your signature") % {"clinic": run.administration, "count": run.closes},
-        "\n".join([_("The nightly close prepared them. Look at them and sign."), *refused]),
-        None,
-        list(signers.values_list("user__email", flat=True)),
-    )
+    for user in User.objects.filter(memberships__in=signers):
+        mail.ask(
+            "days_to_sign",
+            user.email,
+            language=user.language,
+            clinic=run.administration.name,
+            count=run.closes,
+            refusals=run.refusals,
+        )

@@ -55,3 +55,8 @@ def redeem(secret: str, purpose: str) -> User:
 def void(user: User, purpose: str) -> None:
     """End what ``user`` was given for ``purpose`` and did not use."""
     OneTimeToken.objects.filter(user=user, purpose=purpose, used_at=None).delete()
+
+
+def forget() -> int:
+    """Delete what ended a month ago, and return how many there were. Recovery codes have no end of their own."""
+    return OneTimeToken.objects.filter(expires_at__lt=timezone.now() - timedelta(days=30)).delete()[0]

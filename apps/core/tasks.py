@@ -1,9 +1,10 @@
 """Tasks of core: the dispatcher, and what may be forgotten."""
 
 from celery import shared_task
+from django.core.management import call_command
 
-from apps.core import idempotency
-from apps.core.services import delivery, jobs
+from apps.core import idempotency, one_time
+from apps.core.services import delivery, jobs, lockout, mail
 
 
 @shared_task
@@ -19,6 +20,10 @@ def resume_jobs() -> None:
 
 
 @shared_task
-def forget_answers() -> None:
-    """Forget the answers of Idempotency-Keys that nobody sends again."""
+def forget() -> None:
+    """Forget what nobody asks for any more: answers kept by key, sent mail, used links, failures, ended sessions."""
     idempotency.forget()
+    mail.forget()
+    one_time.forget()
+    lockout.forget()
+    call_command("clearsessions")

@@ -62,7 +62,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
 async function poll(job) {
   try {
-    const answer = await fetch(job.dataset.poll, { headers: { Accept: "application/json" } });
+    const answer = await fetch(job.dataset.poll, { headers: { Accept: "application/json", "X-Background": "1" } });
     if (!answer.ok) throw new Error(answer.status);
     const state = await answer.json();
     if (state.finished) return location.reload();
