@@ -4,13 +4,14 @@ Django's own permissions are not asked. ``view_act``, ``add_act``, ``change_act`
 role must allow; None means never. A superuser is an operator: they find only what ``operators_may`` says.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin import RelatedFieldListFilter, ShowFacets
+from django.contrib.admin import ListFilter, RelatedFieldListFilter, ShowFacets
 from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, models
@@ -43,6 +44,10 @@ class ScopedChoices(RelatedFieldListFilter):
         ordering = self.field_admin_ordering(field, request, model_admin)
         rows = offered(field.related_model, request.user)
         return field.get_choices(include_blank=False, ordering=ordering, limit_choices_to={"pk__in": rows.values("pk")})
+
+
+# What a filter, or the way down from year to day, writes behind the name of its field.
+ASKED = re.compile(r"(__(exact|id__exact|isnull|isempty|gte|lt|year|month|day)|_from|_to)?")
 
 
 class ByActs:
@@ -98,6 +103,7 @@ class ScopedAdmin(ByActs, ModelAdmin):
     """
 
     refusal_fields: dict[str, str] = {}  # code of a refusal -> the field it stands beside
+    linked_by: tuple[str, ...] = ()  # lookups that links from other pages make, beside those of the list's filters
 
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
@@ -160,6 +166,15 @@ class ScopedAdmin(ByActs, ModelAdmin):
             return entry
         return path, type(kind.__name__, (ScopedChoices, kind), {})
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Only what the filters, the dates and our own links ask.
+
+        Django lets an address ask for any column of the row: a colleague's password hash, letter by letter.
+        """
+        names = [self.date_hierarchy, *map(_asks_for, self.list_filter)]
+        ours = (name for name in names if name and lookup.startswith(name))
+        return lookup in self.linked_by or any(ASKED.fullmatch(lookup.removeprefix(name)) for name in ours)
+
     # Forms -----------------------------------------------------------------------------------------------------------
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -219,10 +234,9 @@ class ScopedAdmin(ByActs, ModelAdmin):
 class OwnedFormSet(PaginationInlineFormSet):
     """Rows inside the page of another row belong to the administration of that row."""
 
-    def _construct_form(self, i: int, **kwargs: Any) -> Any:
-        form = super()._construct_form(i, **kwargs)
-        form.instance.administration_id = self.instance.administration_id
-        return form
+    def save_new(self, form: Any, commit: bool = True) -> Any:
+        form.instance.administration_id = self.instance.administration_id  # a new page's own row has one only by now
+        return super().save_new(form, commit)
 
 
 class ScopedTabularInline(ByActs, TabularInline):
@@ -246,6 +260,13 @@ def _fix_administration(field: Any, obj: Any) -> None:
         field.disabled, field.initial = True, only[0]
     if len(only) < 2:
         field.widget = forms.HiddenInput()
+
+
+def _asks_for(entry: Any) -> str:
+    """The field, or the parameter, that an entry of ``list_filter`` asks for."""
+    if isinstance(entry, type) and issubclass(entry, ListFilter):
+        return str(getattr(entry, "parameter_name", ""))
+    return str(entry[0] if isinstance(entry, list | tuple) else entry)
 
 
 def _refusal(error: Exception) -> DomainError:
