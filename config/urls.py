@@ -10,6 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from apps.billing.admin.home import import_template
 from apps.core import api as core_api
 from apps.core import auth_api, pages
+from apps.core.admin_site import choices_while_typing
 
 api_v1: list[URLPattern | URLResolver] = [
     path("auth/register/", auth_api.register, name="register"),
@@ -48,6 +49,7 @@ urlpatterns = [
     path("admin/import-template/", admin.site.admin_view(import_template), name="import_template"),
     path("admin/login/", pages.sign_in_page),  # instead of the admin's own, under its name
     path("admin/password_change/", pages.change_password_page),
+    path("admin/autocomplete/", admin.site.admin_view(choices_while_typing)),
     path("admin/", admin.site.urls),
 ]
 
