@@ -11,17 +11,20 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin import ListFilter, RelatedFieldListFilter, ShowFacets, site
+from django.contrib.admin import ListFilter, RelatedFieldListFilter, ShowFacets, action, site
+from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, models
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import URLPattern
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.forms import PaginationInlineFormSet
 
 from apps.core.errors import DomainError, refusal_for
 from apps.core.events import record
+from apps.core.exporting import export
 from apps.core.models import Administration, User
 from apps.core.permissions import Act, may, may_somewhere, roles_of, roles_with
 
@@ -174,6 +177,23 @@ class ScopedAdmin(ByActs, ModelAdmin):
         names = [self.date_hierarchy, *map(_asks_for, self.list_filter)]
         ours = (name for name in names if name and lookup.startswith(name))
         return lookup in self.linked_by or any(ASKED.fullmatch(lookup.removeprefix(name)) for name in ours)
+
+    # The list as a file ----------------------------------------------------------------------------------------------
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Who reads a list may take it along, also where ``actions`` is None."""
+        actions: dict[str, Any] = super().get_actions(request)
+        if IS_POPUP_VAR not in request.GET and self.has_view_permission(request):
+            function, name, words = self.get_action("export_list")  # type: ignore[misc]
+            actions[name] = (function, name, words)
+        return actions
+
+    @action(description=_("Export as CSV"), permissions=["view"])
+    def export_list(self, request: HttpRequest, rows: Any) -> StreamingHttpResponse:
+        return export(self, request, rows)
+
+    def complete(self, rows: list[Any]) -> None:
+        """Add to ``rows`` what columns show beyond the query, for all of them at once."""
 
     # Forms -----------------------------------------------------------------------------------------------------------
 

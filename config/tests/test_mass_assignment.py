@@ -281,6 +281,14 @@ def refunded(scene: Scene) -> Sent:
     return Sent({"key": "k-1", "amount": "5.00", "reason": "Too much"}, scene.own(Payment, kind="PAYMENT"))
 
 
+def list_of(label: str) -> str:
+    return f"admin/{label.lower().replace('.', '/')}/"
+
+
+def reader(label: str) -> str:
+    return next(letter for letter in "os" if letter in MODELS[label][0])
+
+
 API = "api/v1/billing/reconciliation/"
 AUTH = "api/v1/auth/"
 DAY = "admin/billing/endofdayreconciliation/day/<administration_id>/<date>/"
@@ -377,12 +385,13 @@ WRITES: dict[str, Write] = {
     f"POST {DAY} review": Write("o", pressed("review", text="Looked at.")),
     f"POST {DAY} finalize": Write("o", pressed("finalize", text="Signed.")),
     f"POST {DAY} note": Write("o", pressed("note", text="Seen.")),
+    **{f"POST {list_of(label)} export_list": Write(reader(label), action("export_list", label)) for label in MODELS},
 }
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
-def writes_of(route: str, letter: str = "") -> Iterator[str]:
+def writes_of(route: str) -> Iterator[str]:
     """What the URL configuration, the tables of the matrix and the pages themselves say can be written there."""
     callback = ALL[route].callback
     methods = set(getattr(callback, "actions", None) or ())
@@ -393,6 +402,7 @@ def writes_of(route: str, letter: str = "") -> Iterator[str]:
         methods |= {"POST"} if route in OPEN and OPEN[route][0] == "POST" else set()
         methods |= {"POST"} if route.startswith("account/") and route != "account/" else set()
         methods |= {"POST"} if route.endswith("/delete/") else set()
+        methods -= {"POST"} if route in map(list_of, MODELS) else set()  # a list writes by its actions, see below
     yield from (f"{method.upper()} {route}" for method in methods if method.upper() not in SAFE)
     if route == DAY:
         yield from (f"POST {route} {button}" for button in BUTTONS)
@@ -406,7 +416,7 @@ def actions_of(world: World) -> Iterator[str]:
             request = RequestFactory().get("/")
             request.user = person
             for name in page.get_actions(request):
-                yield f"POST admin/{label.lower().replace('.', '/')}/ {name}"
+                yield f"POST {list_of(label)} {name}"
 
 
 def test_every_address_that_writes_is_listed(world):

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from apps.billing.admin.base import BillingAdmin, clinic_or_404, link, once, parsed_day, said, short_day
+from apps.billing.admin.base import BillingAdmin, clinic_or_404, link, once, parsed_day, said
 from apps.billing.errors import DayChanged, NotACleanDay
 from apps.billing.forms import NoteForm, OptionalNoteForm, ReasonForm
 from apps.billing.models import ClinicDay, EndOfDayReconciliation, NightlyClose, Payment, Visit
@@ -105,7 +105,7 @@ class DayCloseAdmin(BillingAdmin):
 
     @admin.display(description=_("date"), ordering="reconciliation_date")
     def day(self, close: EndOfDayReconciliation) -> str:
-        return short_day(close.reconciliation_date)
+        return display.short_day(close.reconciliation_date)
 
     @admin.display(description=_("state"), ordering="status")
     def state(self, close: EndOfDayReconciliation) -> SafeString:
@@ -523,7 +523,7 @@ class ClinicDayAdmin(BillingAdmin):
 
     @admin.display(description=_("day"), ordering="date")
     def day(self, clinic_day: ClinicDay) -> str:
-        return short_day(clinic_day.date)
+        return display.short_day(clinic_day.date)
 
     @admin.display(description=_("state"))
     def state(self, clinic_day: ClinicDay) -> SafeString:
@@ -587,7 +587,7 @@ class NightlyCloseAdmin(BillingAdmin):
 
     @admin.display(description=_("night of"), ordering="date")
     def day(self, run: NightlyClose) -> str:
-        return short_day(run.date)
+        return display.short_day(run.date)
 
     @admin.display(description=_("state"), ordering="state")
     def state_shown(self, run: NightlyClose) -> SafeString:

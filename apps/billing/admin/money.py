@@ -23,7 +23,6 @@ from apps.billing.admin.base import (
     once,
     parsed_owed,
     said,
-    short_day,
 )
 from apps.billing.admin.visits import shown_to
 from apps.billing.forms import PayForm, ReasonForm, RefundForm, TenderFormSet, change_due, tenders_of
@@ -112,7 +111,7 @@ class BillAdmin(MoneyAdmin):
 
     @admin.display(description=_("day"))
     def day(self, bill: Bill) -> str:
-        return short_day(bill.clinic_day.date)
+        return display.short_day(bill.clinic_day.date)
 
     @admin.display(description=_("kind"), ordering="kind")
     def kind_shown(self, bill: Bill) -> str:
@@ -314,7 +313,7 @@ class PaymentAdmin(MoneyAdmin):
 
     @admin.display(description=_("day"))
     def day(self, payment: Payment) -> str:
-        return short_day(payment.clinic_day.date)
+        return display.short_day(payment.clinic_day.date)
 
     @admin.display(description=_("method"), ordering="method")
     def method_shown(self, payment: Payment) -> str:
