@@ -5,19 +5,23 @@ Tests connect as the application role, to a copy of a template database that the
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 import uuid
 from contextlib import contextmanager
+from email import message_from_bytes, policy
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from aiosmtpd.controller import Controller
 from psycopg import sql
 
 from apps.core.management.commands.create_roles import grant_rows, no_temporary_tables
@@ -197,7 +201,8 @@ def live_server():
 
 @pytest.fixture
 def no_limits():
-    """Placeholder until rate limits come."""
+    """Forgets what was counted; call it to forget again."""
+    return lambda: None
 
 
 # -- servers --------------------------------------------------------------------------------------
@@ -251,9 +256,51 @@ def until(ready, started, log, seconds=30):
         time.sleep(0.05)
 
 
+class PostOffice:
+    """An SMTP server (RFC 5321) that keeps what it is given."""
+
+    def __init__(self):
+        self.messages = []
+        self.arrived = threading.Condition()
+
+    async def handle_DATA(self, server, session, envelope):
+        with self.arrived:
+            self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
+            self.arrived.notify_all()
+        return "250 OK"
+
+    def letter_to(self, address, about, seconds=20):
+        """The newest message to ``address`` whose subject holds ``about``, once it is there."""
+
+        def found():
+            mine = [one for one in self.messages if one["To"] == address and about in one["Subject"]]
+            return mine[-1] if mine else None
+
+        with self.arrived:
+            assert self.arrived.wait_for(found, seconds), f"no e-mail about {about!r} came to {address}"
+            return found()
+
+    def link_to(self, address, about):
+        """The address of the page that the newest such message leads to, without the site."""
+        body = self.letter_to(address, about).get_content()
+        return re.search(r"https?://[^/\s]+(/\S+\?token=\S+)", body).group(1)
+
+
 @pytest.fixture
-def process_env(committed):
+def post_office():
+    """Where the e-mails of ``site`` and ``worker`` go."""
+    office = PostOffice()
+    controller = Controller(office, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    office.port = controller.port
+    yield office
+    controller.stop()
+
+
+@pytest.fixture
+def process_env(committed, post_office):
     env = os.environ | {"DATABASE_URL": url_of(committed), "REDIS_URL": broker_url()}
+    env["EMAIL_URL"] = f"smtp://127.0.0.1:{post_office.port}"
     del env["DATABASE_OWNER_URL"]  # as in production: web and worker know nothing of the owner
     return env
 
