@@ -210,6 +210,22 @@ def pytest_configure(config):
     settings.CELERY_BROKER_URL = broker_url()
 
 
+@pytest.fixture(scope="session")
+def broker():
+    import redis
+
+    with redis.Redis.from_url(broker_url()) as broker:
+        yield broker
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_counted_yet(broker):
+    """No test meets the limits that another one used up."""
+    counted = broker.keys("rate:*")
+    if counted:
+        broker.delete(*counted)
+
+
 @contextmanager
 def process(line, env, log):
     """A command of ours as a process of its own, ended by its id, with whatever it started."""

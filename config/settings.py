@@ -17,6 +17,7 @@ env = environ.Env(
     INSECURE_HTTP=(bool, False),
     ALLOWED_HOSTS=(list, ["localhost", "127.0.0.1"]),
     CSRF_TRUSTED_ORIGINS=(list, []),
+    TRUSTED_PROXIES=(int, 0),
     REDIS_URL=(str, "redis://127.0.0.1:6379/0"),
     LOG_LEVEL=(str, "INFO"),
     DEFAULT_FROM_EMAIL=(str, "Daybook <daybook@localhost>"),
@@ -27,6 +28,7 @@ DEBUG = env("DEBUG")
 SECRET_KEY = env("SECRET_KEY")
 ALLOWED_HOSTS = env("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env("CSRF_TRUSTED_ORIGINS")
+TRUSTED_PROXIES = env("TRUSTED_PROXIES")  # how many of ours stand in front and add to X-Forwarded-For
 
 INSTALLED_APPS = [
     "unfold",
@@ -130,6 +132,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": ["apps.core.rate_limits.Throttle"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "apps.core.api.AutoSchema",
     "EXCEPTION_HANDLER": "apps.core.api.refuse",

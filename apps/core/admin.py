@@ -17,11 +17,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.forms import AuthenticationForm
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
-from apps.core.admin_site import ScopedAdmin, ScopedStackedInline, ScopedTabularInline
+from apps.core.admin_site import ScopedAdmin, ScopedStackedInline, ScopedTabularInline, said_above_the_form
 from apps.core.display import amount, day, moment, money, status
 from apps.core.errors import EmailNotVerified
 from apps.core.models import Administration, Delivery, Event, Job, Membership, User
 from apps.core.permissions import Act, may
+from apps.core.rate_limits import hold, limited
 from apps.core.services import delivery as deliveries
 from apps.core.services import people
 
@@ -31,6 +32,10 @@ __all__ = ["ScopedAdmin", "ScopedStackedInline", "ScopedTabularInline", "amount"
 class SignInForm(AuthenticationForm):
     """The admin's sign-in keeps the rules of the API's: an address that was not verified stays outside."""
 
+    def clean(self) -> Any:
+        hold("sign_in_account", key=self.cleaned_data.get("username", "").lower())
+        return super().clean()
+
     def confirm_login_allowed(self, user: Any) -> None:
         super().confirm_login_allowed(user)
         if not user.is_email_verified:
@@ -39,6 +44,7 @@ class SignInForm(AuthenticationForm):
 
 
 admin.site.login_form = SignInForm
+admin.site.login = said_above_the_form(limited("token", methods=["POST"])(admin.site.login))  # type: ignore[method-assign]
 admin.site.unregister(Group)  # what people may do stands in their memberships
 
 

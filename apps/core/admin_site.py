@@ -5,6 +5,7 @@ role must allow; None means never. A superuser is an operator: they find only wh
 """
 
 from collections.abc import Sequence
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -235,6 +236,28 @@ class ScopedStackedInline(ByActs, StackedInline):
     formset = OwnedFormSet
     exclude: Any = ("administration",)
     extra = 0
+
+
+def said_above_the_form(page: Any) -> Any:
+    """The sign-in page ``page``; whatever rule refuses an attempt is said above its form, with the refusal's status."""
+
+    @wraps(page)
+    def answer(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        try:
+            return page(request, extra_context)
+        except DomainError as error:
+            if request.user.is_authenticated:  # who is signed in gets no form: the refusal is a page of its own
+                raise
+            refusal = error
+        messages.error(request, _words(refusal))
+        request.method = "GET"  # an empty form
+        form = page(request, extra_context)
+        form.status_code = refusal.status
+        for name, value in refusal.headers().items():
+            form[name] = value
+        return form
+
+    return answer
 
 
 def _fix_administration(field: Any, obj: Any) -> None:

@@ -24,6 +24,7 @@ from apps.core.idempotency import HEADER, Idempotent
 from apps.core.models import Administration, Membership, User
 from apps.core.money import quantize
 from apps.core.permissions import MAY, Act, may, may_somewhere, roles_of, roles_with
+from apps.core.rate_limits import LIMITS, limited
 
 # Refusals ------------------------------------------------------------------------------------------------------------
 
@@ -35,7 +36,6 @@ _CODES: list[tuple[type[Exception], str]] = [
     (exceptions.MethodNotAllowed, "METHOD_NOT_ALLOWED"),
     (exceptions.NotAcceptable, "NOT_ACCEPTABLE"),
     (exceptions.UnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE"),
-    (exceptions.Throttled, "RATE_LIMIT_EXCEEDED"),
 ]
 
 
@@ -44,7 +44,7 @@ def refuse(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, IntegrityError):
         error = refusal_for(error) or error
     if isinstance(error, DomainError):
-        return _answer(error.status, error.detail())
+        return _answer(error.status, error.detail(), error.headers())
     if isinstance(error, Http404 | ObjectDoesNotExist):
         error = exceptions.NotFound()
     if isinstance(error, DjangoPermissionDenied):
@@ -59,16 +59,13 @@ def refuse(error: Exception, context: dict[str, Any]) -> Response | None:
         return None
     code = next((code for kind, code in _CODES if isinstance(error, kind)), "ERROR")
     answer = _answer(error.status_code, {"code": code, "message": str(error.detail)})
-    wait = getattr(error, "wait", None)
-    if wait is not None:
-        answer["Retry-After"] = str(int(wait) + 1)
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         answer["WWW-Authenticate"] = "Bearer"
     return answer
 
 
-def _answer(status_code: int, detail: dict[str, Any]) -> Response:
-    return Response({"detail": detail}, status=status_code)
+def _answer(status_code: int, detail: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    return Response({"detail": detail}, status=status_code, headers=headers)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
@@ -106,7 +103,10 @@ class AutoSchema(SpectacularSchema):
 
     def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        refusals = [401, 403, 404, 429]
+        refusals = [401, 403, 404]
+        limit = LIMITS.get(getattr(self.view, "limit", None) or "")
+        if limit:
+            refusals += [429, 503] if limit.when_broken == "refuse" else [429]
         refusals += [400] if self.method == "GET" else [400, 409, 422]
         for code in map(str, refusals):
             bodies.setdefault(code, self._get_response_for_code(RefusalSerializer, code))
@@ -163,6 +163,7 @@ class ScopedViewSet(Idempotent, viewsets.GenericViewSet[Any]):
     permission_classes = (permissions.IsAuthenticated, MayAct)
     filter_backends = (DjangoFilterBackend, Ordering)
     acts: dict[str, Act]  # action -> what it takes; "*" stands for the others
+    limit: str | None = None  # the rate limit of every action, or of one: @action(..., limit="bulk_post")
 
     def act(self) -> Act:
         return self.acts.get(self.action or "*", self.acts["*"])
@@ -229,6 +230,7 @@ class TokenSerializer(serializers.Serializer[Any]):
     responses={200: TokenSerializer},
     auth=[],
 )
+@limited("token")
 @api_view(["POST"])
 @permission_classes([permissions.AllowAny])
 @parser_classes([parsers.FormParser, parsers.MultiPartParser, parsers.JSONParser])

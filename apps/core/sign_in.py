@@ -7,13 +7,16 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from apps.core.errors import EmailNotVerified, InvalidCredentials
+from apps.core.rate_limits import hold
 
 
 def tokens_for(*, email: str, password: str) -> dict[str, Any]:
     """Tokens for the person with that e-mail address and password.
 
-    Raises InvalidCredentials, without telling whether the address is known, or EmailNotVerified.
+    Raises InvalidCredentials, without telling whether the address is known, EmailNotVerified, or RateLimitExceeded
+    after too many attempts from wherever.
     """
+    hold("sign_in_account", key=email.lower())
     user = authenticate(username=email.lower(), password=password)
     if user is None:
         raise InvalidCredentials()
