@@ -17,8 +17,6 @@ import redis
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -112,8 +110,7 @@ def hold(name: str, *, key: str) -> None:
 @cache
 def _broker(url: str) -> redis.Redis:
     """One pool for all threads; redis-py gives a forked process connections of its own."""
-    once = Retry(NoBackoff(), 0)
-    return redis.Redis.from_url(url, socket_timeout=ANSWERS_WITHIN, socket_connect_timeout=ANSWERS_WITHIN, retry=once)
+    return redis.Redis.from_url(url, socket_timeout=ANSWERS_WITHIN, socket_connect_timeout=ANSWERS_WITHIN)
 
 
 # Requests ------------------------------------------------------------------------------------------------------------
