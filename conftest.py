@@ -199,12 +199,6 @@ def live_server():
     flushing_is_refused()
 
 
-@pytest.fixture
-def no_limits():
-    """Forgets what was counted; call it to forget again."""
-    return lambda: None
-
-
 # -- servers --------------------------------------------------------------------------------------
 
 
@@ -218,6 +212,38 @@ def pytest_configure(config):
     from django.conf import settings
 
     settings.CELERY_BROKER_URL = broker_url()
+
+
+@pytest.fixture(scope="session")
+def broker():
+    import redis
+
+    with redis.Redis.from_url(broker_url()) as broker:
+        yield broker
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_counted_yet(broker):
+    """No test meets the limits that another one used up."""
+    forget_counts(broker)
+
+
+def forget_counts(broker):
+    counted = broker.keys("rate:*")
+    if counted:
+        broker.delete(*counted)
+
+
+@pytest.fixture
+def no_limits(broker, monkeypatch):
+    """For tests of what comes after a limit: none here; calling it forgets what ``site`` counted."""
+    from dataclasses import replace
+
+    from apps.core.rate_limits import LIMITS
+
+    for name, limit in LIMITS.items():
+        monkeypatch.setitem(LIMITS, name, replace(limit, calls=1_000_000))
+    return lambda: forget_counts(broker)
 
 
 @contextmanager
@@ -260,6 +286,7 @@ class PostOffice:
     """An SMTP server (RFC 5321) that keeps what it is given."""
 
     def __init__(self):
+        self.port = free_port()
         self.messages = []
         self.arrived = threading.Condition()
 
@@ -283,16 +310,17 @@ class PostOffice:
     def link_to(self, address, about):
         """The address of the page that the newest such message leads to, without the site."""
         body = self.letter_to(address, about).get_content()
-        return re.search(r"https?://[^/\s]+(/\S+\?token=\S+)", body).group(1)
+        link = re.search(r"https?://[^/\s]+(/\S+\?token=\S+)", body)
+        assert link, body
+        return link.group(1)
 
 
 @pytest.fixture
 def post_office():
     """Where the e-mails of ``site`` and ``worker`` go."""
     office = PostOffice()
-    controller = Controller(office, hostname="127.0.0.1", port=free_port())
+    controller = Controller(office, hostname="127.0.0.1", port=office.port)
     controller.start()
-    office.port = controller.port
     yield office
     controller.stop()
 

@@ -18,6 +18,7 @@ env = environ.Env(
     INSECURE_HTTP=(bool, False),
     ALLOWED_HOSTS=(list, ["localhost", "127.0.0.1"]),
     CSRF_TRUSTED_ORIGINS=(list, []),
+    TRUSTED_PROXIES=(int, 0),
     REDIS_URL=(str, "redis://127.0.0.1:6379/0"),
     LOG_LEVEL=(str, "INFO"),
     SITE_URL=(str, "http://localhost:8000"),
@@ -32,6 +33,7 @@ SECRET_KEY = env("SECRET_KEY")
 ALLOWED_HOSTS = env("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env("CSRF_TRUSTED_ORIGINS")
 SITE_URL = env("SITE_URL").rstrip("/")  # what links in e-mails begin with
+TRUSTED_PROXIES = env("TRUSTED_PROXIES")  # how many of ours stand in front and add to X-Forwarded-For
 
 INSTALLED_APPS = [
     "unfold",
@@ -113,6 +115,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Ten failures lock an account for the address that they came from, known or not (apps/core/services/lockout.py).
 AXES_FAILURE_LIMIT = 10
+AXES_CLIENT_IP_CALLABLE = "apps.core.services.lockout.address"
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
@@ -167,6 +170,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": ["apps.core.rate_limits.Throttle"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "apps.core.api.AutoSchema",
     "EXCEPTION_HANDLER": "apps.core.api.refuse",

@@ -25,6 +25,7 @@ from apps.core.idempotency import HEADER, Idempotent
 from apps.core.models import Administration
 from apps.core.money import quantize
 from apps.core.permissions import MAY, Act, may, may_somewhere, roles_of, roles_with
+from apps.core.rate_limits import LIMITS
 
 # Refusals ------------------------------------------------------------------------------------------------------------
 
@@ -36,7 +37,6 @@ _CODES: list[tuple[type[Exception], str]] = [
     (exceptions.MethodNotAllowed, "METHOD_NOT_ALLOWED"),
     (exceptions.NotAcceptable, "NOT_ACCEPTABLE"),
     (exceptions.UnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE"),
-    (exceptions.Throttled, "RATE_LIMIT_EXCEEDED"),
 ]
 
 
@@ -45,10 +45,7 @@ def refuse(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, IntegrityError):
         error = refusal_for(error) or error
     if isinstance(error, DomainError):
-        answer = _answer(error.status, error.detail())
-        if "retry_after" in error.facts:
-            answer["Retry-After"] = str(error.facts["retry_after"])
-        return answer
+        return _answer(error.status, error.detail(), error.headers())
     if isinstance(error, Http404 | ObjectDoesNotExist):
         error = exceptions.NotFound()
     if isinstance(error, DjangoPermissionDenied):
@@ -72,8 +69,8 @@ def refuse(error: Exception, context: dict[str, Any]) -> Response | None:
     return answer
 
 
-def _answer(status_code: int, detail: dict[str, Any]) -> Response:
-    return Response({"detail": detail}, status=status_code)
+def _answer(status_code: int, detail: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    return Response({"detail": detail}, status=status_code, headers=headers)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
@@ -115,7 +112,10 @@ class AutoSchema(SpectacularSchema):
 
     def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        refusals = [401, 403, 404, 429]
+        refusals = [401, 403, 404]
+        limit = LIMITS.get(getattr(self.view, "limit", None) or "")
+        if limit:
+            refusals += [429, 503] if limit.when_broken == "refuse" else [429]
         refusals += [400] if self.method == "GET" else [400, 409, 422]
         for code in map(str, refusals):
             bodies.setdefault(code, self._get_response_for_code(RefusalSerializer, code))
@@ -172,6 +172,7 @@ class ScopedViewSet(Idempotent, viewsets.GenericViewSet[Any]):
     permission_classes = (permissions.IsAuthenticated, MayAct)
     filter_backends = (DjangoFilterBackend, Ordering)
     acts: dict[str, Act]  # action -> what it takes; "*" stands for the others
+    limit: str | None = None  # the rate limit of every action, or of one: @action(..., limit="bulk_post")
 
     def act(self) -> Act:
         return self.acts.get(self.action or "*", self.acts["*"])

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from apps.core import sign_in
 from apps.core.models import Membership, User
 from apps.core.password_rules import LONGEST
+from apps.core.rate_limits import limited
 from apps.core.services import accounts
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -65,6 +66,7 @@ class RegisteredSerializer(MessageSerializer):
 @extend_schema(
     summary="Register", tags=["auth"], request=RegistrationSerializer, responses={201: RegisteredSerializer}, auth=[]
 )
+@limited("register")
 @api_view(["POST"])
 @open_to_all
 def register(request: Request) -> Response:
@@ -92,6 +94,7 @@ def register(request: Request) -> Response:
     responses={200: MessageSerializer},
     auth=[],
 )
+@limited("resend_verification")
 @api_view(["POST"])
 @open_to_all
 def resend_verification(request: Request) -> Response:
@@ -116,6 +119,7 @@ class SecretSerializer(serializers.Serializer[Any]):
     responses={200: VerifiedSerializer},
     auth=[],
 )
+@limited("verify_email")
 @api_view(["GET"])
 @open_to_all
 def verify_email(request: Request) -> Response:
@@ -137,6 +141,7 @@ def verify_email(request: Request) -> Response:
     responses={200: MessageSerializer},
     auth=[],
 )
+@limited("forgot_password")
 @api_view(["POST"])
 @open_to_all
 def forgot_password(request: Request) -> Response:
@@ -156,6 +161,7 @@ class NewPasswordSerializer(SecretSerializer):
     responses={200: MessageSerializer},
     auth=[],
 )
+@limited("reset_password")
 @api_view(["POST"])
 @open_to_all
 def reset_password(request: Request) -> Response:
@@ -198,6 +204,7 @@ class TokenSerializer(AccessSerializer):
     responses={200: TokenSerializer},
     auth=[],
 )
+@limited("token")
 @api_view(["POST"])
 @open_to_all
 @parser_classes([parsers.FormParser, parsers.MultiPartParser, parsers.JSONParser])

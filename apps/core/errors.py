@@ -40,6 +40,10 @@ class DomainError(Exception):
         hint = str(self.hint).format_map(_Facts(self.facts))
         return {"code": self.code, "message": str(self), **({"hint": hint} if hint else {}), **self.facts}
 
+    def headers(self) -> dict[str, str]:
+        """What the head of the answer says as well: after how many seconds it is worth asking again."""
+        return {"Retry-After": str(self.facts["retry_after"])} if "retry_after" in self.facts else {}
+
 
 class _Facts(dict[str, Any]):
     """Facts for a message: a law that the database found broken knows fewer of them than a service."""
@@ -200,6 +204,20 @@ class EmailNotVerified(Forbidden):
     code = "EMAIL_NOT_VERIFIED"
     message = _("Please verify your e-mail address before signing in.")
     hint = _("Look for the verification e-mail, or ask for a new one.")
+
+
+class RateLimitExceeded(DomainError):
+    status = 429
+    code = "RATE_LIMIT_EXCEEDED"
+    message = _("Too many requests; wait {retry_after} s.")
+    hint = _("Then try again. Asking sooner does not prolong the wait.")
+
+
+class RateLimitsUnavailable(DomainError):
+    status = 503
+    code = "RATE_LIMITS_UNAVAILABLE"
+    message = _("Requests cannot be counted at the moment, so this one is refused.")
+    hint = _("Try again in {retry_after} s; if it stays, tell whoever runs the site that the broker does not answer.")
 
 
 class IdempotencyKeyReused(Unprocessable):

@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import is_valid_path
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -64,4 +64,5 @@ class RefusalMiddleware:
             refusal = refusal_for(error)
         if refusal is None:
             return None
-        return render(request, "refusal.html", {"refusal": refusal.detail()}, status=refusal.status)
+        page = render_to_string("refusal.html", {"refusal": refusal.detail()}, request)
+        return HttpResponse(page, status=refusal.status, headers=refusal.headers())

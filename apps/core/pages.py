@@ -31,6 +31,7 @@ from apps.core.errors import DomainError
 from apps.core.events import record
 from apps.core.models import Event, User
 from apps.core.password_rules import LONGEST
+from apps.core.rate_limits import limited
 from apps.core.services import accounts, invitations, lockout, second_factor
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -145,6 +146,7 @@ class ChangePasswordForm(NewPasswordForm):
 
 
 @page
+@limited("token", methods=["POST"])
 @never_cache
 @sensitive_post_parameters("password")
 def sign_in_page(request: HttpRequest) -> HttpResponse:
@@ -167,6 +169,7 @@ def sign_in_page(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@limited("token", methods=["POST"])
 @never_cache
 def prove_second_factor(request: HttpRequest) -> HttpResponse:
     """The code of the app, or a recovery code."""
@@ -258,6 +261,7 @@ def _now() -> float:
 
 
 @page
+@limited("register", methods=["POST"])
 @never_cache
 @sensitive_post_parameters("password")
 def register_page(request: HttpRequest) -> HttpResponse:
@@ -280,6 +284,7 @@ def register_page(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@limited("verify_email", methods=["POST"])
 @never_cache
 def verify_email_page(request: HttpRequest) -> HttpResponse:
     """A button, since mail scanners follow links: only pressing it uses the link up."""
@@ -294,6 +299,7 @@ def verify_email_page(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@limited("resend_verification", methods=["POST"])
 @never_cache
 def resend_verification_page(request: HttpRequest) -> HttpResponse:
     form = EmailForm(_given(request))
@@ -305,6 +311,7 @@ def resend_verification_page(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@limited("forgot_password", methods=["POST"])
 @never_cache
 def forgot_password_page(request: HttpRequest) -> HttpResponse:
     form = EmailForm(_given(request))
@@ -316,6 +323,7 @@ def forgot_password_page(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@limited("reset_password", methods=["POST"])
 @never_cache
 @sensitive_post_parameters("password")
 def reset_password_page(request: HttpRequest) -> HttpResponse:
@@ -336,6 +344,7 @@ def reset_password_page(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@limited("reset_password", methods=["POST"])
 @never_cache
 @sensitive_post_parameters("password")
 def invitation_page(request: HttpRequest) -> HttpResponse:
@@ -441,11 +450,14 @@ def _secret(request: HttpRequest) -> str:
 def _form(
     request: HttpRequest, name: str, form: forms.Form, *, refusal: DomainError | None = None, **context: Any
 ) -> HttpResponse:
-    status = refusal.status if refusal else 200
-    said = refusal.detail() if refusal else None
-    answer = render(request, f"account/{name}.html", {"form": form, "refusal": said, **context}, status=status)
-    if refusal and "retry_after" in refusal.facts:
-        answer["Retry-After"] = str(refusal.facts["retry_after"])
+    answer = render(
+        request,
+        f"account/{name}.html",
+        {"form": form, "refusal": refusal and refusal.detail(), **context},
+        status=refusal.status if refusal else 200,
+    )
+    for header, value in (refusal.headers() if refusal else {}).items():
+        answer[header] = value
     return answer
 
 
