@@ -166,7 +166,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "close days that are due": {"task": "apps.billing.tasks.close_due_days", "schedule": 60.0},
-    "forget answers": {"task": "apps.core.tasks.forget_answers", "schedule": 24 * 60 * 60.0},
+    "forget what passed": {"task": "apps.core.tasks.forget_what_passed", "schedule": 24 * 60 * 60.0},
     "resume jobs": {"task": "apps.core.tasks.resume_jobs", "schedule": 60.0},
     "deliver events": {"task": "apps.core.tasks.deliver_events", "schedule": 5.0},
 }

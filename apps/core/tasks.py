@@ -1,6 +1,8 @@
 """Tasks of core: the dispatcher, and what may be forgotten."""
 
 from celery import shared_task
+from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from apps.core import idempotency
 from apps.core.services import delivery, jobs
@@ -19,6 +21,8 @@ def resume_jobs() -> None:
 
 
 @shared_task
-def forget_answers() -> None:
-    """Forget the answers of Idempotency-Keys that nobody sends again."""
+def forget_what_passed() -> None:
+    """Forget what nobody asks for again: answers of Idempotency-Keys, ended jobs, sessions that ran out."""
     idempotency.forget()
+    jobs.forget()
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
