@@ -139,6 +139,7 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True)
     is_email_verified = models.BooleanField(_("e-mail verified"), default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    erased_at = models.DateTimeField(_("erased"), null=True, editable=False)
 
     objects = UserManager()
 
@@ -149,9 +150,25 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
         ordering = ("email",)
         verbose_name = _("person")
         verbose_name_plural = _("people")
-        constraints = (models.UniqueConstraint(Lower("email"), name="user_email"),)
+        constraints = (
+            models.UniqueConstraint(Lower("email"), name="user_email"),
+            models.CheckConstraint(
+                name="erased_person_is_nobody",
+                condition=models.Q(erased_at=None)
+                | models.Q(
+                    email__endswith="@erased.invalid",
+                    full_name="",
+                    password__startswith="!",  # noqa: S106
+                    is_active=False,
+                    is_superuser=False,
+                    last_login=None,
+                ),
+            ),
+        )
 
     def __str__(self) -> str:
+        if self.erased_at:
+            return str(_("Erased person"))
         return self.full_name or self.email
 
     def get_full_name(self) -> str:
