@@ -202,5 +202,6 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "config.sidebar.dashboard",
     "STYLES": ["/static/daybook/daybook.css"],
     "SCRIPTS": ["/static/daybook/daybook.js"],
+    "ACCOUNT": {"navigation": [{"title": _("Your data"), "link": reverse_lazy("own_data")}]},
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "config.sidebar.navigation"},
 }

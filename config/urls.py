@@ -9,10 +9,12 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.billing.admin.home import import_template
 from apps.core import api as core_api
+from apps.core.admin import own_data
 
 api_v1: list[URLPattern | URLResolver] = [
     path("auth/token/", core_api.token, name="token"),
     path("auth/me/", core_api.me, name="me"),
+    path("auth/me/export/", core_api.me_export, name="me_export"),
     path("billing/", include("apps.billing.urls")),
 ]
 
@@ -24,6 +26,7 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="swagger"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/import-template/", admin.site.admin_view(import_template), name="import_template"),
+    path("admin/personal-data/", admin.site.admin_view(own_data), name="own_data"),
     path("admin/", admin.site.urls),
 ]
 

@@ -17,13 +17,14 @@ from django.utils.translation import gettext_lazy as _
 from unfold.forms import AuthenticationForm
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
+from apps.core.admin_privacy import PersonalDataPage, as_file, as_page
 from apps.core.admin_site import ScopedAdmin, ScopedStackedInline, ScopedTabularInline
 from apps.core.display import amount, day, moment, money, status
 from apps.core.errors import EmailNotVerified
 from apps.core.models import Administration, Delivery, Event, Job, Membership, User
 from apps.core.permissions import Act, may
 from apps.core.services import delivery as deliveries
-from apps.core.services import people
+from apps.core.services import people, privacy
 
 __all__ = ["ScopedAdmin", "ScopedStackedInline", "ScopedTabularInline", "amount", "day", "moment", "money", "status"]
 
@@ -139,7 +140,7 @@ class PersonForm(forms.ModelForm):
 
 
 @admin.register(User)
-class UserAdmin(ScopedAdmin):
+class UserAdmin(PersonalDataPage):
     view_act = Act.MANAGE_PEOPLE
     operators_may = frozenset({"view", "add", "change"})
 
@@ -149,8 +150,22 @@ class UserAdmin(ScopedAdmin):
     fields = ("email", "full_name", "role", "is_active", "is_email_verified", "is_superuser", "last_login")
     readonly_fields = ("last_login",)
 
+    data_of = staticmethod(privacy.data_of_user)
+    export = staticmethod(privacy.export_user)
+    erase = staticmethod(privacy.erase_user)
+    what_happens = _(
+        "Erasing empties the name, the e-mail address and the password, ends every role and session, and lets the "
+        "person in no more. What they posted and signed stays in the books, by “Erased person”. It cannot be undone."
+    )
+
+    def may_answer_for(self, by: User, person: User) -> bool:
+        return privacy.may_answer_for(by, person)
+
     def administration_of(self, obj: User) -> None:
         return None  # ``reach`` has found a person only where the act is allowed
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj and obj.erased_at)
 
     def reach(self, rows: Any, user: User, roles: Any) -> Any:
         if user.is_superuser:
@@ -168,6 +183,15 @@ class UserAdmin(ScopedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("email", "last_login") if obj else ()
+
+
+def own_data(request: HttpRequest) -> HttpResponse:
+    """What is held about whoever is signed in, for themselves."""
+    user: Any = request.user
+    if request.method == "POST":
+        return as_file(privacy.export_user(user, by=user))
+    title, data = _("What is held about you"), privacy.data_of_user(user)
+    return as_page(request, {**admin.site.each_context(request), "title": title, "data": data})
 
 
 @admin.register(Membership)

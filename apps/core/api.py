@@ -24,6 +24,8 @@ from apps.core.idempotency import HEADER, Idempotent
 from apps.core.models import Administration, Membership, User
 from apps.core.money import quantize
 from apps.core.permissions import MAY, Act, may, may_somewhere, roles_of, roles_with
+from apps.core.privacy import attachment
+from apps.core.services import privacy
 
 # Refusals ------------------------------------------------------------------------------------------------------------
 
@@ -263,6 +265,31 @@ def me(request: Request) -> Response:
     asking: Any = request.user
     user = User.objects.prefetch_related("memberships__administration").get(pk=asking.pk)
     return Response(MeSerializer(user).data)
+
+
+class HeldSerializer(serializers.Serializer[Any]):
+    what = serializers.CharField()
+    why = serializers.CharField()
+    seen_by = serializers.CharField()
+    how_it_goes = serializers.CharField()
+    facts = serializers.ListField(child=serializers.DictField())
+
+
+class PersonalDataSerializer(serializers.Serializer[Any]):
+    person = serializers.CharField()
+    made_at = serializers.DateTimeField()
+    rights = serializers.CharField()
+    supervisory_authorities = serializers.ListField(child=serializers.CharField())
+    held = HeldSerializer(many=True)
+
+
+@extend_schema(summary="What is held about me", tags=["auth"], responses={200: PersonalDataSerializer})
+@api_view(["GET"])
+def me_export(request: Request) -> Response:
+    """All that is held about whoever is signed in, as a file (GDPR articles 15 and 20)."""
+    user: Any = request.user
+    data = privacy.export_user(user, by=user)
+    return Response(data.as_dict(), headers=attachment(f"personal-data-{user.pk}.json"))
 
 
 class HealthSerializer(serializers.Serializer[Any]):
