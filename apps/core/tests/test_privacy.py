@@ -295,5 +295,10 @@ def test_the_admin_keeps_no_log_that_repeats_names(client, owner, clinic):
     client.force_login(owner)
     new = {"email": EMAIL, "full_name": NAME, "password": "first-sesame-1", "role": "cashier"}
     assert client.post("/admin/core/membership/add/", {**new, "administration": clinic.pk}).status_code == 302
-    assert User.objects.filter(email=EMAIL).exists()
+    membership = Membership.objects.get(user__email=EMAIL)
+    page = f"/admin/core/membership/{membership.pk}"
+    changed = {"administration": clinic.pk, "role": "manager"}
+    assert client.post(f"{page}/change/", changed).status_code == 302
+    assert client.post(f"{page}/delete/", {"post": "yes"}).status_code == 302
+    assert not Membership.objects.filter(pk=membership.pk).exists()
     assert not LogEntry.objects.exists()
