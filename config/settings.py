@@ -240,10 +240,15 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SITE_URL": None,
     "SHOW_LANGUAGES": True,
-    "ACCOUNT": {"navigation": [{"title": _("Your account"), "link": reverse_lazy("account")}]},
     "BORDER_RADIUS": "6px",
     "DASHBOARD_CALLBACK": "config.sidebar.dashboard",
     "STYLES": ["/static/daybook/daybook.css"],
     "SCRIPTS": ["/static/daybook/daybook.js"],
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Your account"), "link": reverse_lazy("account")},
+            {"title": _("Your data"), "link": reverse_lazy("own_data")},
+        ]
+    },
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "config.sidebar.navigation"},
 }

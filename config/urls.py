@@ -10,6 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from apps.billing.admin.home import import_template
 from apps.core import api as core_api
 from apps.core import auth_api, pages
+from apps.core.admin import own_data
 
 api_v1: list[URLPattern | URLResolver] = [
     path("auth/register/", auth_api.register, name="register"),
@@ -20,6 +21,7 @@ api_v1: list[URLPattern | URLResolver] = [
     path("auth/token/", auth_api.token, name="token"),
     path("auth/token/refresh/", auth_api.refresh, name="refresh"),
     path("auth/me/", auth_api.me, name="me"),
+    path("auth/me/export/", auth_api.me_export, name="me_export"),
     path("billing/", include("apps.billing.urls")),
 ]
 
@@ -48,6 +50,7 @@ urlpatterns = [
     path("admin/import-template/", admin.site.admin_view(import_template), name="import_template"),
     path("admin/login/", pages.sign_in_page),  # instead of the admin's own, under its name
     path("admin/password_change/", pages.change_password_page),
+    path("admin/personal-data/", admin.site.admin_view(own_data), name="own_data"),
     path("admin/", admin.site.urls),
 ]
 

@@ -315,7 +315,12 @@ class ReasonForm(ClinicForm):
 
 
 class NoteForm(ClinicForm):
-    text = forms.CharField(label=_("Note"), max_length=10_000, widget=forms.Textarea(attrs={"rows": 2}))
+    text = forms.CharField(
+        label=_("Note"),
+        max_length=10_000,
+        help_text=_("Notes stay with the books for years: write no patient's name."),
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
 
 
 class OptionalNoteForm(ClinicForm):

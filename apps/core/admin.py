@@ -18,13 +18,14 @@ from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextInputWidget
 
+from apps.core.admin_privacy import PersonalDataPage, as_file, as_page
 from apps.core.admin_site import ScopedAdmin, ScopedStackedInline, ScopedTabularInline
 from apps.core.display import NOTHING, amount, day, moment, money, status
 from apps.core.errors import DomainError
 from apps.core.models import Administration, Delivery, Event, Invitation, Job, Membership, User
 from apps.core.permissions import Act, may, roles_of, roles_with
 from apps.core.services import delivery as deliveries
-from apps.core.services import invitations, lockout, people, second_factor
+from apps.core.services import invitations, lockout, people, privacy, second_factor
 
 __all__ = ["ScopedAdmin", "ScopedStackedInline", "ScopedTabularInline", "amount", "day", "moment", "money", "status"]
 
@@ -84,7 +85,7 @@ class AdministrationAdmin(ScopedAdmin):
 
 
 @admin.register(User)
-class UserAdmin(ScopedAdmin):
+class UserAdmin(PersonalDataPage):
     """A person: where they work, what they did last. Nobody makes people here: they register or are invited."""
 
     view_act = Act.MANAGE_PEOPLE
@@ -100,8 +101,22 @@ class UserAdmin(ScopedAdmin):
     readonly_fields = ("email", "last_login", "second_factor", "works_in", "last_actions")
     actions = ("lift_lockout", "remove_second_factor")
 
+    data_of = staticmethod(privacy.data_of_user)
+    export = staticmethod(privacy.export_user)
+    erase = staticmethod(privacy.erase_user)
+    what_happens = _(
+        "Erasing empties the name, the e-mail address and the password, ends every role and session, and lets the "
+        "person in no more. What they posted and signed stays in the books, by “Erased person”. It cannot be undone."
+    )
+
+    def may_answer_for(self, by: User, person: User) -> bool:
+        return privacy.may_answer_for(by, person)
+
     def administration_of(self, obj: User) -> None:
         return None  # ``reach`` has found a person only where the act is allowed
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj and obj.erased_at)
 
     def reach(self, rows: Any, user: User, roles: Any) -> Any:
         rows = rows.annotate(has_second_factor=Exists(TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)))
@@ -156,6 +171,15 @@ def _shared(rows: Any, seen_by: User) -> Any:
     return rows.filter(
         administration__in=Administration.objects.visible_to(seen_by, roles=roles_with(Act.MANAGE_PEOPLE))
     )
+
+
+def own_data(request: HttpRequest) -> HttpResponse:
+    """What is held about whoever is signed in, for themselves."""
+    user: Any = request.user
+    if request.method == "POST":
+        return as_file(privacy.export_user(user, by=user))
+    title, data = _("What is held about you"), privacy.data_of_user(user)
+    return as_page(request, {**admin.site.each_context(request), "title": title, "data": data})
 
 
 @admin.register(Membership)

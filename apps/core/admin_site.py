@@ -173,6 +173,15 @@ class ScopedAdmin(ByActs, ModelAdmin):
         record(f"{self._noun}_deleted", obj, by=request.user)  # type: ignore[arg-type]
         super().delete_model(request, obj)
 
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing: the events say who did what. Django's own log would repeat the names of people beside them."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing, as above."""
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Nothing, as above."""
+
     @property
     def _noun(self) -> str:
         return f"{self.opts.app_label}.{self.opts.model_name}"

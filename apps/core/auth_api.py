@@ -15,8 +15,9 @@ from rest_framework.response import Response
 from apps.core import sign_in
 from apps.core.models import Membership, User
 from apps.core.password_rules import LONGEST
+from apps.core.privacy import attachment
 from apps.core.rate_limits import limited
-from apps.core.services import accounts
+from apps.core.services import accounts, privacy
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -265,6 +266,31 @@ def me(request: Request) -> Response:
     asking: Any = request.user
     user = User.objects.prefetch_related("memberships__administration").get(pk=asking.pk)
     return Response(MeSerializer(user).data)
+
+
+class HeldSerializer(serializers.Serializer[Any]):
+    what = serializers.CharField()
+    why = serializers.CharField()
+    seen_by = serializers.CharField()
+    how_it_goes = serializers.CharField()
+    facts = serializers.ListField(child=serializers.DictField())
+
+
+class PersonalDataSerializer(serializers.Serializer[Any]):
+    person = serializers.CharField()
+    made_at = serializers.DateTimeField()
+    rights = serializers.CharField()
+    supervisory_authorities = serializers.ListField(child=serializers.CharField())
+    held = HeldSerializer(many=True)
+
+
+@extend_schema(summary="What is held about me", tags=["auth"], responses={200: PersonalDataSerializer})
+@api_view(["GET"])
+def me_export(request: Request) -> Response:
+    """All that is held about whoever is signed in, as a file (GDPR articles 15 and 20)."""
+    user: Any = request.user
+    data = privacy.export_user(user, by=user)
+    return Response(data.as_dict(), headers=attachment(f"personal-data-{user.pk}.json"))
 
 
 def refuse_weak(field: str, password: str, user: User) -> None:

@@ -128,6 +128,12 @@ class OwnRole(Forbidden):
     hint = _("Ask another owner or administrator.")
 
 
+class LastOwner(Conflict):
+    code = "LAST_OWNER"
+    message = _("{person} is the last owner of {administration}.")
+    hint = _("Give somebody else the role of owner there first.")
+
+
 class AlreadyMember(Conflict):
     code = "ALREADY_MEMBER"
     message = _("{person} has a role here already.")

@@ -89,13 +89,27 @@ def refuse(law: str, words: str) -> str:
     return f"RAISE EXCEPTION '{quoted}' USING ERRCODE = 'check_violation', CONSTRAINT = '{law}';"
 
 
-def append_only(law: str, words: str) -> Law:
-    """Rows are added and never changed or deleted."""
+def append_only(law: str, words: str, *, erasable: str = "", once: str = "") -> Law:
+    """Rows are added and never changed or deleted.
+
+    The text of the column ``erasable`` may be emptied once the SQL condition ``once`` holds, in a row that stays the
+    same byte for byte otherwise: that is how a person is erased and the books stay.
+    """
+    erasure = f"""
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.{erasable} = '' AND ({once}) THEN
+            OLD.{erasable} := '';
+            IF NEW *= OLD THEN
+                RETURN NEW;
+            END IF;
+        END IF;
+    END IF;
+    """
     return Law(
         name="append_only",
         when=pgtrigger.Before,
         operation=pgtrigger.Update | pgtrigger.Delete,
-        func=refuse(law, words),
+        func=(erasure if erasable else "") + refuse(law, words),
     )
 
 

@@ -166,6 +166,7 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
         default=0, editable=False, help_text="Every session and token names it; moving it ends them all."
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    erased_at = models.DateTimeField(_("erased"), null=True, editable=False)
 
     objects = UserManager()
 
@@ -176,7 +177,22 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
         ordering = ("email",)
         verbose_name = _("person")
         verbose_name_plural = _("people")
-        constraints = (models.UniqueConstraint(Lower("email"), name="user_email"),)
+        constraints = (
+            models.UniqueConstraint(Lower("email"), name="user_email"),
+            models.CheckConstraint(
+                name="erased_person_is_nobody",
+                condition=models.Q(erased_at=None)
+                | models.Q(
+                    email__endswith="@erased.invalid",
+                    full_name="",
+                    password__startswith="!",  # noqa: S106
+                    practice={},
+                    is_active=False,
+                    is_superuser=False,
+                    last_login=None,
+                ),
+            ),
+        )
         triggers = (
             laws.Law(
                 name="access_version",
@@ -194,6 +210,8 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
         )
 
     def __str__(self) -> str:
+        if self.erased_at:
+            return str(_("Erased person"))
         return self.full_name or self.email
 
     def _get_session_auth_hash(self, secret: Any = None) -> str:

@@ -29,6 +29,7 @@ class Act(StrEnum):
     INVITE = "invite"
     MANAGE_PEOPLE = "manage_people"
     MANAGE_SETTINGS = "manage_settings"
+    ERASE_PERSON = "erase_person"  # and hand out what is held about one: both answer a patient's request
 
 
 _DESK = {Act.READ_CLINIC, Act.TAKE_PAYMENTS, Act.PREPARE_CLOSE}
@@ -39,7 +40,7 @@ MAY: dict[str, frozenset[Act]] = {
     Role.RECEPTIONIST: frozenset({*_DESK, Act.FINALIZE_CLOSE}),
     Role.CASHIER: frozenset(_DESK),
     Role.MANAGER: frozenset(_MANAGER),
-    Role.OWNER: frozenset({*_MANAGER, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS}),
+    Role.OWNER: frozenset({*_MANAGER, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS, Act.ERASE_PERSON}),
     Role.ACCOUNTANT: frozenset({Act.READ_CLINIC, Act.READ_LEDGER, Act.KEEP_ACCOUNTS}),
     Role.ADMIN: frozenset({Act.INVITE, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS}),
 }

@@ -21,8 +21,9 @@ def resume_jobs() -> None:
 
 @shared_task
 def forget() -> None:
-    """Forget what nobody asks for any more: answers kept by key, sent mail, used links, failures, ended sessions."""
+    """Forget what nobody asks for any more: kept answers, ended jobs, sent mail, used links, failures, sessions."""
     idempotency.forget()
+    jobs.forget()
     mail.forget()
     one_time.forget()
     lockout.forget()

@@ -97,9 +97,11 @@ RECONCILIATION = "api/v1/billing/reconciliation/"
 ADDRESSES: dict[str, Address] = {
     "admin/core/job/<object_id>/": Address({"GET": EVERYBODY}, "core.Job"),
     "admin/core/job/<object_id>/state/": Address({"GET": EVERYBODY}, "core.Job"),
+    "admin/core/user/<object_id>/personal-data/": Address({"GET": "ods", "POST": "ods"}, "core.User"),
     "admin/ledger/account/trial-balance/": Address({"GET": BOOKS}),
     "admin/ledger/account/<account_id>/ledger/": Address({"GET": BOOKS}, "ledger.Account"),
     "admin/billing/patient/find/<administration_id>/": Address({"GET": DESK}, "core.Administration"),
+    "admin/billing/patient/<object_id>/personal-data/": Address({"GET": "o", "POST": "o"}, "billing.Patient"),
     "admin/billing/service/find/<administration_id>/": Address({"GET": DESK}, "core.Administration"),
     "admin/billing/visit/<object_id>/bill/": Address({"GET": DESK, "POST": DESK}, "billing.Visit"),
     "admin/billing/visit/<object_id>/close/": Address({"GET": DESK, "POST": DESK}, "billing.Visit"),
@@ -145,6 +147,7 @@ OPEN: dict[str, tuple[str, int]] = {
 # Answers whoever is signed in, with nothing of any administration: the status of an empty GET.
 SIGNED_IN: dict[str, int] = {
     "api/v1/auth/me/": 200,
+    "api/v1/auth/me/export/": 200,
     "admin/": 200,
     "admin/import-template/": 200,
     "account/": 200,
@@ -152,6 +155,7 @@ SIGNED_IN: dict[str, int] = {
     "account/recovery-codes/": 302,
     "account/second-factor/": 302,
     "account/second-factor/set-up/": 200,
+    "admin/personal-data/": 200,
     "admin/login/": 302,
     "admin/logout/": 405,
     "admin/password_change/": 200,

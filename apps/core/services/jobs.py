@@ -16,6 +16,8 @@ Item = TypeVar("Item")
 
 # A job that did not move for so long has lost its worker.
 STALLED_AFTER = timedelta(minutes=2)
+# As long as somebody may come back to what a job refused.
+KEPT_FOR = timedelta(days=90)
 
 
 def start_job(task: str, *, title: str, by: User, arguments: dict[str, Any], total: int = 0) -> Job:
@@ -55,6 +57,11 @@ def resume_stalled() -> int:
     for job in lost:
         current_app.send_task(job.task, args=[str(job.pk)])
     return len(lost)
+
+
+def forget() -> int:
+    """Delete what ended so long ago that nobody comes back to it, and return how many there were."""
+    return Job.objects.filter(finished_at__lt=timezone.now() - KEPT_FOR).delete()[0]
 
 
 def _unfinished(moved_before: Any) -> Any:
