@@ -248,7 +248,7 @@ def until(ready, started, log, seconds=30):
 
 @pytest.fixture
 def process_env(committed):
-    env = os.environ | {"DATABASE_URL": url_of(committed), "REDIS_URL": broker_url()}
+    env = os.environ | {"DATABASE_URL": url_of(committed), "REDIS_URL": broker_url(), "LOG_FORMAT": "json"}
     del env["DATABASE_OWNER_URL"]  # as in production: web and worker know nothing of the owner
     return env
 

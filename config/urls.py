@@ -5,10 +5,11 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.defaults import page_not_found, server_error
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from apps.billing.admin.home import import_template
 from apps.core import api as core_api
+from apps.core.metrics import metrics
 
 api_v1: list[URLPattern | URLResolver] = [
     path("auth/token/", core_api.token, name="token"),
@@ -19,9 +20,14 @@ api_v1: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("health/", core_api.health_state, name="health"),
+    path("metrics/", metrics, name="metrics"),
     path("api/v1/", include(api_v1)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="swagger"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api_docs.html"),
+        name="swagger",
+    ),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/import-template/", admin.site.admin_view(import_template), name="import_template"),
     path("admin/", admin.site.urls),
