@@ -86,7 +86,7 @@ class Context(logging.Filter):
         record.severity = SEVERITY.get(record.levelname, record.levelname)
         if record.name == "django.request":
             record.event = "system.operation_failed"
-        if hasattr(record, "request") and isinstance(record.args, tuple):
+        if hasattr(getattr(record, "request", None), "resolver_match") and isinstance(record.args, tuple):
             from apps.core.routes import route_of  # gunicorn reads this module before Django is set up
 
             route = route_of(record.request)

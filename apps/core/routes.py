@@ -1,5 +1,6 @@
 """The route of a request: the pattern that its address matched, such as ``/admin/core/job/<object_id>/``."""
 
+import re
 from functools import cache
 
 from django.conf import settings
@@ -18,4 +19,4 @@ def route_of(request: HttpRequest) -> str:
 
 @cache
 def _readable(route: str) -> str:
-    return str(simplify_regex(route))
+    return re.sub(r"<\w+:", "<", simplify_regex(route))  # <path:object_id> is <object_id>

@@ -4,9 +4,11 @@ import subprocess
 import sys
 
 import pytest
-from django.test import Client
+from django.http import HttpResponse
 
+from apps.billing.services.charging import Charge, register_visit
 from apps.billing.tests.clinic import PASSWORD, make_clinic
+from apps.core.middleware import ContentSecurityPolicy
 from apps.core.services.jobs import start_job
 
 OURS = "default-src 'self'"
@@ -58,10 +60,6 @@ def test_the_wider_policy_of_the_theme_still_refuses_inline_scripts(client, db):
 
 
 def test_a_nonce_stands_in_the_header_when_a_page_uses_it(rf, db):
-    from django.http import HttpResponse
-
-    from apps.core.middleware import ContentSecurityPolicy
-
     said = policy(ContentSecurityPolicy(lambda request: HttpResponse(str(request.csp_nonce)))(rf.get("/account/")))
     assert len(said["script-src"]) == 2
     assert any(source.startswith("'nonce-") for source in said["script-src"])
@@ -104,10 +102,9 @@ def test_over_https_the_browser_stays_there_and_cookies_are_bound_to_the_host(pr
     assert "Domain=" not in csrf
 
 
-def test_the_session_cookie_is_out_of_reach_of_scripts_and_of_other_sites(db):
-    client = Client()
-    client.force_login(make_clinic().owner)
-    cookie = client.cookies["sessionid"]
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_of_other_sites(client, db):
+    answer = client.post("/admin/login/", {"username": make_clinic().owner.email, "password": PASSWORD})
+    cookie = answer.cookies["sessionid"]
     assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["domain"]) == (True, "Lax", "/", "")
 
 
@@ -137,7 +134,11 @@ def test_no_page_breaks_its_policy(watched, site, committed):
     page, clinic = watched, make_clinic()
     clinic.pay(clinic.bill("65.00", day=clinic.yesterday), "65.00", day=clinic.yesterday)
     close = clinic.finalized(clinic.yesterday)
-    bill = clinic.bill("28.50")
+    charges = [Charge(clinic.service("28.50"))]
+    visit = register_visit(
+        administration=clinic.administration, patient=clinic.patient(), charges=charges, by=clinic.receptionist
+    )
+    bill = visit.bills.get()
     job = start_job("apps.billing.tasks.finalize_days", title="Nothing", by=clinic.owner, arguments={}, total=3)
     page.goto(f"{site.url}/admin/")
     quiet(page)
@@ -148,7 +149,7 @@ def test_no_page_breaks_its_policy(watched, site, committed):
     quiet(page)
     for path in (
         "admin/billing/visit/add/",
-        f"admin/billing/visit/{bill.visit_id}/change/",
+        f"admin/billing/visit/{visit.pk}/change/",
         f"admin/billing/bill/{bill.pk}/change/",
         f"admin/billing/bill/{bill.pk}/pay/",
         "admin/billing/bill/",
@@ -159,7 +160,7 @@ def test_no_page_breaks_its_policy(watched, site, committed):
         "admin/ledger/journalentry/",
         f"admin/ledger/journalentry/{close.entry_id}/change/",
         "admin/ledger/account/trial-balance/",
-        f"admin/core/job/{job.pk}/change/",
+        f"admin/core/job/{job.pk}/",
         "admin/core/event/",
         "admin/core/membership/add/",
         "admin/password_change/",
@@ -172,15 +173,9 @@ def test_no_page_breaks_its_policy(watched, site, committed):
     quiet(page)
 
 
-@pytest.mark.parametrize("path", ["api/docs/", "admin/login/", "nowhere/"])
-def test_a_script_that_somebody_slipped_in_does_not_run(watched, site, path):
-    page = watched
-    page.goto(f"{site.url}/{path}")
-    page.evaluate(INJECT)
-    page.wait_for_function("violations.length >= 2")
-    assert page.evaluate("window.injected") is None
-
-
-def test_the_api_docs_refuse_to_evaluate_text(watched, site):
-    watched.goto(f"{site.url}/api/docs/")
-    assert watched.evaluate("try { eval('1') } catch (error) { error.name }") == "EvalError"
+def test_a_script_that_somebody_slipped_in_does_not_run(watched, site):
+    for path in ("api/docs/", "admin/login/", "nowhere/"):
+        watched.goto(f"{site.url}/{path}")
+        watched.evaluate(INJECT)
+        watched.wait_for_function("violations.length >= 2")
+        assert watched.evaluate("window.injected") is None, path
