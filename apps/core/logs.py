@@ -86,10 +86,11 @@ class Context(logging.Filter):
         record.severity = SEVERITY.get(record.levelname, record.levelname)
         if record.name == "django.request":
             record.event = "system.operation_failed"
-        if hasattr(getattr(record, "request", None), "resolver_match") and isinstance(record.args, tuple):
+        request: Any = getattr(record, "request", None)
+        if hasattr(request, "resolver_match") and isinstance(record.args, tuple):
             from apps.core.routes import route_of  # gunicorn reads this module before Django is set up
 
-            route = route_of(record.request)
+            route = route_of(request)
             record.args = tuple(route if str(arg).startswith("/") else arg for arg in record.args)
         return True
 
