@@ -13,7 +13,7 @@ from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.urls import is_valid_path, reverse
+from django.urls import is_valid_path
 from django.utils.functional import LazyObject
 
 from apps.core import logs
@@ -79,13 +79,13 @@ def protect(get_response: Answer) -> Answer:
 
 
 class ContentSecurityPolicy(CSPMiddleware):
-    """Our own origin only; under the admin's address the wider policy that its theme needs (docs/security.md)."""
+    """Our own origin only; for pages of the admin the wider policy that their theme needs (docs/security.md)."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
-        if request.path.startswith(reverse("admin:index")):
+        if "admin" in getattr(request.resolver_match, "namespaces", ()):
             parts.replace = {**settings.ADMIN_CONTENT_SECURITY_POLICY, **(parts.replace or {})}
         return parts
 
