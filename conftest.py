@@ -327,7 +327,7 @@ def post_office():
 
 @pytest.fixture
 def process_env(committed, post_office):
-    env = os.environ | {"DATABASE_URL": url_of(committed), "REDIS_URL": broker_url()}
+    env = os.environ | {"DATABASE_URL": url_of(committed), "REDIS_URL": broker_url(), "LOG_FORMAT": "json"}
     env["EMAIL_URL"] = f"smtp://127.0.0.1:{post_office.port}"
     del env["DATABASE_OWNER_URL"]  # as in production: web and worker know nothing of the owner
     return env

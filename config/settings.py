@@ -6,8 +6,11 @@ from pathlib import Path
 
 import django_stubs_ext
 import environ
+from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
+
+from apps.core import logs
 
 django_stubs_ext.monkeypatch()  # typed Django classes can be written as they are checked
 
@@ -22,6 +25,8 @@ env = environ.Env(
     REDIS_URL=(str, "redis://127.0.0.1:6379/0"),
     LOG_LEVEL=(str, "INFO"),
     SITE_URL=(str, "http://localhost:8000"),
+    LOG_FORMAT=(str, "json"),
+    METRICS_TOKEN=(str, ""),
     DEFAULT_FROM_EMAIL=(str, "Daybook <daybook@localhost>"),
     EMAIL_SERVICE=(str, ""),
     SESSION_IDLE_MINUTES=(int, 30),
@@ -62,6 +67,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "apps.core.middleware.observe",
+    "apps.core.middleware.protect",
+    "apps.core.middleware.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -152,13 +160,35 @@ DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL")
 
 if not env("INSECURE_HTTP"):
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^health/?$"]
+    SECURE_REDIRECT_EXEMPT = [r"^(health|metrics)/?$"]  # asked on the machine itself
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
+    LANGUAGE_COOKIE_SECURE = True
+    # The prefix binds a cookie to this very host: no neighbour under the same domain can plant one.
+    SESSION_COOKIE_NAME = "__Host-session"
+    CSRF_COOKIE_NAME = "__Host-csrf"
+CSRF_COOKIE_HTTPONLY = True  # forms carry the token; no script of ours reads it
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+# What the admin's theme needs beyond it: Alpine.js evaluates its attributes, and the theme styles in place.
+ADMIN_CONTENT_SECURITY_POLICY = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
 OPERATORS_NEED_SECOND_FACTOR = env.bool("OPERATORS_NEED_SECOND_FACTOR", default=not env("INSECURE_HTTP"))
 SESSION_IDLE = timedelta(minutes=env("SESSION_IDLE_MINUTES"))
 SESSION_COOKIE_AGE = 12 * 60 * 60  # in any case, counted from the sign-in
@@ -193,6 +223,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"HealthStatusEnum": "apps.core.health.STATUSES"},
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }
 
@@ -205,6 +236,8 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "config.celery:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds: it leaves its heartbeat as it ticks
 CELERY_BEAT_SCHEDULE = {
     "close days that are due": {"task": "apps.billing.tasks.close_due_days", "schedule": 60.0},
     "forget": {"task": "apps.core.tasks.forget", "schedule": 24 * 60 * 60.0},
@@ -222,13 +255,11 @@ EVENT_HANDLERS: dict[str, list[str]] = {
     "billing.nightly_close_ended": ["apps.billing.handlers.mail_signers"],
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env("LOG_LEVEL")},
-}
+LOGGING = logs.settings_for(level=env("LOG_LEVEL"), form=env("LOG_FORMAT"))
+
+# Gauges for Prometheus: modules with a list ``ALL``, read at each scrape.
+METRICS_TOKEN = env("METRICS_TOKEN")
+GAUGES = ["apps.core.gauges", "apps.billing.gauges"]
 
 UNFOLD = {
     "SITE_TITLE": "Daybook",

@@ -48,6 +48,7 @@ def application(servers):
     env.setdefault("SECRET_KEY", servers.kept["secret_key"])
     env.setdefault("INSECURE_HTTP", "on")  # http on this machine; production speaks https
     env.setdefault("STATIC_ROOT", str(VAR / "static"))
+    env.setdefault("LOG_FORMAT", "line")
     env["PYTHONUNBUFFERED"] = "1"
     env["PYTHONWARNINGS"] = env.get("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges")
     (VAR / "static").mkdir(parents=True, exist_ok=True)

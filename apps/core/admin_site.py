@@ -19,7 +19,7 @@ from django.urls import URLPattern
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.forms import PaginationInlineFormSet
 
-from apps.core.errors import DomainError, refusal_for
+from apps.core.errors import DomainError, refusal_for, tell
 from apps.core.events import record
 from apps.core.models import Administration, User
 from apps.core.permissions import Act, may, may_somewhere, roles_of, roles_with
@@ -262,6 +262,7 @@ def _refusal(error: Exception) -> DomainError:
     refusal = error if isinstance(error, DomainError) else refusal_for(error)
     if refusal is None:
         raise error
+    tell(refusal)
     return refusal
 
 

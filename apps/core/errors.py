@@ -4,12 +4,15 @@ A refusal names its rule (``code``, never renamed), the HTTP status of its famil
 the same rule, the constraint or trigger that says so (``constraint``).
 """
 
+import logging
 from typing import Any, ClassVar
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 Text = str | Promise
+
+logger = logging.getLogger(__name__)
 
 
 class DomainError(Exception):
@@ -20,6 +23,7 @@ class DomainError(Exception):
     message: ClassVar[Text] = ""
     hint: ClassVar[Text] = ""
     constraint: ClassVar[str | tuple[str, ...]] = ()
+    event: ClassVar[str] = ""  # the name under which the log tells that this rule said no, where an operator reads it
 
     by_constraint: ClassVar[dict[str, type["DomainError"]]] = {}
 
@@ -58,6 +62,12 @@ def refusal_for(error: BaseException) -> DomainError | None:
     law = getattr(diagnosis, "constraint_name", None) or ""
     refused = ForeignRow if law.endswith("_same_administration") else DomainError.by_constraint.get(law)
     return refused() if refused else None
+
+
+def tell(refusal: DomainError) -> None:
+    """Tell the log of a refusal that has an ``event``. Whoever shows a refusal to a person calls this."""
+    if refusal.event:
+        logger.warning("Refused: %s", refusal.code, extra={"event": refusal.event})
 
 
 class Invalid(DomainError):

@@ -27,7 +27,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django.views.i18n import set_language
 
 from apps.core import sign_in
-from apps.core.errors import DomainError
+from apps.core.errors import DomainError, tell
 from apps.core.events import record
 from apps.core.models import Event, User
 from apps.core.password_rules import LONGEST
@@ -241,6 +241,7 @@ def _signed_in(request: HttpRequest, user: User) -> HttpResponse:
         user.language,
         max_age=settings.LANGUAGE_COOKIE_AGE,
         secure=request.is_secure(),
+        httponly=True,
         samesite="Lax",
     )
     return answer
@@ -450,6 +451,8 @@ def _secret(request: HttpRequest) -> str:
 def _form(
     request: HttpRequest, name: str, form: forms.Form, *, refusal: DomainError | None = None, **context: Any
 ) -> HttpResponse:
+    if refusal:
+        tell(refusal)
     answer = render(
         request,
         f"account/{name}.html",

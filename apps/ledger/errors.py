@@ -32,6 +32,7 @@ class EntryLinesNotAnnounced(Invalid):
 
 class PeriodClosed(Conflict):
     code = "PERIOD_CLOSED"
+    event = "period.posting_blocked"
     message = _("{period} is {status}; post to an open period.")
     hint = _("Ask the accountant to reopen the period, or use a date in an open one.")
     constraint = ("period_open", "entry_in_smallest_period")

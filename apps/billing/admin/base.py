@@ -22,7 +22,7 @@ from apps.billing.models import Outstanding, Patient
 from apps.billing.services.days import local_date
 from apps.core import display
 from apps.core.admin_site import ScopedAdmin
-from apps.core.errors import DomainError, IdempotencyKeyReused, refusal_for
+from apps.core.errors import DomainError, IdempotencyKeyReused, refusal_for, tell
 from apps.core.models import Administration, IdempotentRequest
 from apps.core.permissions import Act, may, may_somewhere, roles_of, roles_with
 
@@ -128,6 +128,7 @@ def _contents(posted: MultiValueDict[str, str]) -> str:
 
 def said(refusal: DomainError, currency: str) -> str:
     """What a refusal says, with its amounts as people read them, and the way out."""
+    tell(refusal)
     facts = {name: _fact(fact, currency) for name, fact in refusal.facts.items()}
     detail = type(refusal)(**facts).detail()
     return " ".join(str(detail[part]) for part in ("message", "hint") if detail.get(part))

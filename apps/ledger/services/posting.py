@@ -148,6 +148,7 @@ def reverse_entry(entry: JournalEntry, *, by: User | None, reason: str, date: da
         reverses=entry,
     )
     settle_documents(entry.administration, [item.document_id for line in lines for item in line.open_items.all()])
+    record("ledger.entry_reversed", entry, by=by, reversal=reversal.pk)
     return reversal
 
 
