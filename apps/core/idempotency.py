@@ -39,13 +39,10 @@ def answer_once(*, user: User, key: str, fingerprint: str, work: Callable[[], Ht
     mine = IdempotentRequest(user=user, key=key, fingerprint=fingerprint)
     IdempotentRequest.objects.bulk_create([mine], ignore_conflicts=True)
     with transaction.atomic():
-        first = asked.select_for_update(skip_locked=True).first()
-        if (first or asked.first() or mine).fingerprint != fingerprint:
-            raise IdempotencyKeyReused()
-        if first is None:
-            raise IdempotencyKeyInFlight()
-        if first.status is not None:
-            return _again(first)
+        # Only whoever will do the work may take the lock, so that a lock always means work under way.
+        undone = asked.filter(fingerprint=fingerprint, status=None)
+        if not undone.select_for_update(skip_locked=True):
+            return _known(asked.first() or mine, fingerprint)
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{MOST_SILENCE}s'")
         answer = work()
@@ -60,8 +57,12 @@ def forget() -> int:
     return IdempotentRequest.objects.filter(asked_at__lt=timezone.now() - KEPT_FOR).delete()[0]
 
 
-def _again(first: IdempotentRequest) -> HttpResponse:
-    answer = HttpResponse(first.answer or b"", status=first.status, content_type=first.content_type or None)
+def _known(first: IdempotentRequest, fingerprint: str) -> HttpResponse:
+    if first.fingerprint != fingerprint:
+        raise IdempotencyKeyReused()
+    if first.status is None:
+        raise IdempotencyKeyInFlight()
+    answer = HttpResponse(first.answer, status=first.status, content_type=first.content_type or None)
     if not first.content_type:
         del answer["Content-Type"]
     answer["Idempotent-Replay"] = "true"
