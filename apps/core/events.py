@@ -1,4 +1,4 @@
-"""The event log: one row in the transaction of the fact, delivered a moment later."""
+"""The event log: one row in the transaction of the fact, delivered a moment after its commit."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from apps.core.models import Administration, Delivery, Event, User
+from apps.core.worker import ask
 
 
 def record(name: str, subject: models.Model, *, by: User | None = None, **facts: Any) -> Event:
@@ -26,4 +27,5 @@ def record(name: str, subject: models.Model, *, by: User | None = None, **facts:
     handlers = settings.EVENT_HANDLERS.get(name, ())
     if handlers:
         Delivery.objects.bulk_create(Delivery(event=event, handler=handler) for handler in handlers)
+        ask("apps.core.tasks.deliver_events")
     return event

@@ -6,9 +6,9 @@ from apps.core import idempotency
 from apps.core.services import delivery, jobs
 
 
-@shared_task
+@shared_task(soft_time_limit=60, time_limit=90)
 def deliver_events() -> None:
-    """Deliver the events that are due."""
+    """Deliver the events that are due. A handler that hangs is cut off, counted, and the next one has its turn."""
     delivery.deliver_due()
 
 
@@ -22,3 +22,9 @@ def resume_jobs() -> None:
 def forget_answers() -> None:
     """Forget the answers of Idempotency-Keys that nobody sends again."""
     idempotency.forget()
+
+
+@shared_task
+def forget_deliveries() -> None:
+    """Forget that events were delivered long ago; the events themselves are kept for good."""
+    delivery.forget()

@@ -698,7 +698,7 @@ def sent_tasks(monkeypatch):
     from celery import current_app
 
     sent = []
-    monkeypatch.setattr(current_app, "send_task", lambda name, args: sent.append((name, args)))
+    monkeypatch.setattr(current_app, "send_task", lambda name, args, **_options: sent.append((name, args)))
     return sent
 
 

