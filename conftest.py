@@ -255,7 +255,7 @@ def process_env(committed):
 
 @pytest.fixture
 def site(process_env, tmp_path):
-    """The site as production runs it, on the committed database; ``site.url`` is its address, ``site.pid`` its master."""
+    """The site as production runs it, on the committed database; with its ``url`` and the ``pid`` of its master."""
 
     class Site:
         pid = 0

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -242,12 +243,31 @@ class EventAdmin(ScopedAdmin):
         return verb == "view" and may(user, Act.READ_LEDGER, obj.administration_id)
 
 
+class DeliveryState(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+    states = {
+        "gave-up": Q(gave_up_at__isnull=False),
+        "waiting": Q(gave_up_at=None, delivered_at=None),
+        "delivered": Q(delivered_at__isnull=False),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("gave-up", _("Gave up")), ("waiting", _("Waiting")), ("delivered", _("Delivered"))]
+
+    def queryset(self, request: HttpRequest, rows: Any) -> Any:
+        return rows.filter(self.states.get(self.value() or "", Q()))
+
+
 @admin.register(Delivery)
 class DeliveryAdmin(ScopedAdmin):
+    """Events on their way; those that gave up wait here for somebody to mend the cause and try them again."""
+
     operators_may = frozenset({"view", "retry"})
 
-    list_display = ("event", "handler", "attempts", "state", "next_attempt_at")
-    list_filter = (("gave_up_at", admin.EmptyFieldListFilter), "handler")
+    list_display = ("event", "handler", "attempts", "state", "last_error", "next_attempt_at")
+    list_filter = (DeliveryState, "handler")
+    ordering = ("-id",)
     list_select_related = ("event",)
     fields = ("event", "handler", "attempts", "state", "next_attempt_at", "delivered_at", "gave_up_at", "last_error")
     actions = ("retry",)

@@ -76,7 +76,8 @@ def _fingerprint(request: Request) -> str:
     if "form" not in request.content_type.partition(";")[0]:
         asked.update(request._request.body)
         return asked.hexdigest()
-    for name, values in sorted(request.data.lists()):
+    parts: Any = request.data
+    for name, values in sorted(parts.lists()):
         asked.update(repr((name, [str(value) for value in values])).encode())
     for name, files in sorted(request.FILES.lists()):
         for file in files:

@@ -241,9 +241,7 @@ class Delivery(models.Model):
                 condition=models.Q(delivered_at=None, gave_up_at=None),
                 name="delivery_due",
             ),
-            models.Index(
-                fields=["gave_up_at"], condition=models.Q(gave_up_at__isnull=False), name="delivery_gave_up"
-            ),
+            models.Index(fields=["gave_up_at"], condition=models.Q(gave_up_at__isnull=False), name="delivery_gave_up"),
         )
 
     def __str__(self) -> str:

@@ -224,7 +224,7 @@ def test_keys_sent_until_they_are_answered_have_one_effect_whichever_worker_is_k
     numbers = range(KEYS)
     try:
         answers = desk.at_once(
-            numbers, lambda client, number: client.note_until_answered(desk.close_of(number), f"{number}", f"k-{number}")
+            numbers, lambda client, n: client.note_until_answered(desk.close_of(n), str(n), f"key-{n}")
         )
     finally:
         ended.set()

