@@ -1,6 +1,6 @@
 """Handlers of events: what follows a moment later. Each may be called twice."""
 
-from django.core.mail import EmailMessage
+from django.core.mail import send_mail
 from django.utils.translation import gettext as _
 
 from apps.billing.models import NightlyClose
@@ -21,10 +21,7 @@ def open_clinic(event: Event) -> None:
 
 
 def mail_signers(event: Event) -> None:
-    """Tell those who may review what the nightly close prepared and what it could not close; silence when nothing.
-
-    Sent at least once: a mail that is sent again carries the same Message-ID, by which mailboxes know it.
-    """
+    """Tell those who may review what the nightly close prepared and what it could not close; silence when nothing."""
     run = NightlyClose.objects.select_related("administration").get(pk=event.subject_id)
     if not run.closes and not run.refusals:
         return
@@ -32,11 +29,9 @@ def mail_signers(event: Event) -> None:
         administration=event.administration_id, role__in=roles_with(Act.REVIEW_CLOSE), user__is_active=True
     )
     refused = [f"{refusal['date']}: {refusal['message']}" for refusal in run.refusals]
-    mail = EmailMessage(
+    send_mail(
         _("%(clinic)s: %(count)d days wait for your signature") % {"clinic": run.administration, "count": run.closes},
         "\n".join([_("The nightly close prepared them. Look at them and sign."), *refused]),
         None,
         list(signers.values_list("user__email", flat=True)),
-        headers={"Message-ID": f"<{event.pk}@daybook>"},
     )
-    mail.send()
