@@ -335,9 +335,10 @@ def process_env(committed, post_office):
 
 @pytest.fixture
 def site(process_env, tmp_path):
-    """The site as production runs it, on the committed database; ``site.url`` is its address."""
+    """The site as production runs it, on the committed database; with its ``url`` and the ``pid`` of its master."""
 
     class Site:
+        pid = 0
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         log = tmp_path / "web.log"
@@ -350,6 +351,7 @@ def site(process_env, tmp_path):
 
     with process(WEB.format(host="127.0.0.1", port=Site.port), process_env, Site.log) as started:
         until(answers, started, Site.log)
+        Site.pid = started.pid
         yield Site
 
 

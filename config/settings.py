@@ -157,6 +157,7 @@ if env("EMAIL_SERVICE"):  # postmark, brevo, mailgun, ...: django-anymail; its s
         name.removeprefix("ANYMAIL_"): value for name, value in os.environ.items() if name.startswith("ANYMAIL_")
     }
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL")
+EMAIL_TIMEOUT = 10  # seconds; a mail server that hangs must not hold up the next event
 
 if not env("INSECURE_HTTP"):
     SECURE_SSL_REDIRECT = True
@@ -228,7 +229,12 @@ SPECTACULAR_SETTINGS = {
 }
 
 CELERY_BROKER_URL = env("REDIS_URL")
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 4 * 60 * 60}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 4 * 60 * 60,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 2,
+    "max_retries": 0,  # a request that asks for a task does not wait for a broker that is away; worker and beat do
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -242,7 +248,8 @@ CELERY_BEAT_SCHEDULE = {
     "close days that are due": {"task": "apps.billing.tasks.close_due_days", "schedule": 60.0},
     "forget": {"task": "apps.core.tasks.forget", "schedule": 24 * 60 * 60.0},
     "resume jobs": {"task": "apps.core.tasks.resume_jobs", "schedule": 60.0},
-    "deliver events": {"task": "apps.core.tasks.deliver_events", "schedule": 5.0},
+    # Asked for at every commit as well. One that waited is of no more use than the next.
+    "deliver events": {"task": "apps.core.tasks.deliver_events", "schedule": 5.0, "options": {"expires": 5.0}},
 }
 
 # What verify_books proves by reading: modules with a list ``ALL`` of checks.

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -29,8 +29,6 @@ from apps.core.services import invitations, lockout, people, privacy, second_fac
 
 __all__ = ["ScopedAdmin", "ScopedStackedInline", "ScopedTabularInline", "amount", "day", "moment", "money", "status"]
 
-
-BREAK = SafeString("<br>")
 
 admin.site.unregister(Group)  # what people may do stands in their memberships
 admin.site.unregister(TOTPDevice)  # its page would show the secret
@@ -132,16 +130,16 @@ class UserAdmin(PersonalDataPage):
         return person
 
     @admin.display(description=_("works in"))
-    def works_in(self, person: Any) -> SafeString:
+    def works_in(self, person: Any) -> SafeString | str:
         shared = _shared(Membership.objects.filter(user=person), person.seen_by).select_related("administration")
         told = [(membership.administration, membership.get_role_display()) for membership in shared]
-        return format_html_join(BREAK, "{} · {}", told) or SafeString(NOTHING)
+        return _lines(told)
 
     @admin.display(description=_("did last"))
-    def last_actions(self, person: Any) -> SafeString:
+    def last_actions(self, person: Any) -> SafeString | str:
         events = _shared(Event.objects.filter(by=person), person.seen_by).select_related("administration")[:20]
         told = [(date_format(timezone.localtime(event.at), "DATETIME_FORMAT"), event.name) for event in events]
-        return format_html_join(BREAK, "{} · {}", told) or SafeString(NOTHING)
+        return _lines(told)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
@@ -162,6 +160,11 @@ class UserAdmin(PersonalDataPage):
             second_factor.remove(person, by=request.user)
             words = _("%(person)s signs in with the password alone, and is told by e-mail.") % {"person": person}
             self.message_user(request, words, messages.SUCCESS)
+
+
+def _lines(told: Any) -> SafeString | str:
+    lines = format_html_join("", "<li>{} · {}</li>", told)
+    return format_html("<ul>{}</ul>", lines) if lines else NOTHING
 
 
 def _shared(rows: Any, seen_by: User) -> Any:
@@ -293,12 +296,31 @@ class EventAdmin(ScopedAdmin):
         return verb == "view" and may(user, Act.READ_LEDGER, obj.administration_id)
 
 
+class DeliveryState(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+    states = {
+        "gave-up": Q(gave_up_at__isnull=False),
+        "waiting": Q(gave_up_at=None, delivered_at=None),
+        "delivered": Q(delivered_at__isnull=False),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("gave-up", _("Gave up")), ("waiting", _("Waiting")), ("delivered", _("Delivered"))]
+
+    def queryset(self, request: HttpRequest, rows: Any) -> Any:
+        return rows.filter(self.states.get(self.value() or "", Q()))
+
+
 @admin.register(Delivery)
 class DeliveryAdmin(ScopedAdmin):
+    """Events on their way; those that gave up wait here for somebody to mend the cause and try them again."""
+
     operators_may = frozenset({"view", "retry"})
 
-    list_display = ("event", "handler", "attempts", "state", "next_attempt_at")
-    list_filter = (("gave_up_at", admin.EmptyFieldListFilter), "handler")
+    list_display = ("event", "handler", "attempts", "state", "last_error", "next_attempt_at")
+    list_filter = (DeliveryState, "handler")
+    ordering = ("-id",)
     list_select_related = ("event",)
     fields = ("event", "handler", "attempts", "state", "next_attempt_at", "delivered_at", "gave_up_at", "last_error")
     actions = ("retry",)

@@ -1,4 +1,4 @@
-"""The event log: one row in the transaction of the fact, told and delivered a moment later."""
+"""The event log: one row in the transaction of the fact, told and delivered a moment after its commit."""
 
 import logging
 import re
@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models, transaction
 
 from apps.core.models import Administration, Delivery, Event, User
+from apps.core.worker import ask
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ def record(name: str, subject: models.Model, *, by: User | None = None, **facts:
     handlers = settings.EVENT_HANDLERS.get(name, ())
     if handlers:
         Delivery.objects.bulk_create(Delivery(event=event, handler=handler) for handler in handlers)
+        ask("apps.core.tasks.deliver_events")
     transaction.on_commit(lambda: _tell(event, subject))
     return event
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pgtrigger
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import connection, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement, Table
 from pgtrigger import compiler
@@ -87,6 +87,12 @@ def refuse(law: str, words: str) -> str:
     """PL/pgSQL that refuses in the name of ``law``."""
     quoted = words.replace("'", "''")
     return f"RAISE EXCEPTION '{quoted}' USING ERRCODE = 'check_violation', CONSTRAINT = '{law}';"
+
+
+def prove_deferred() -> None:
+    """Run the deferred laws now, then defer them again. Raises IntegrityError in the law's name."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
 
 
 def append_only(law: str, words: str, *, erasable: str = "", once: str = "") -> Law:

@@ -415,6 +415,7 @@ class Delivery(models.Model):
                 condition=models.Q(delivered_at=None, gave_up_at=None),
                 name="delivery_due",
             ),
+            models.Index(fields=["gave_up_at"], condition=models.Q(gave_up_at__isnull=False), name="delivery_gave_up"),
         )
 
     def __str__(self) -> str:
@@ -489,12 +490,16 @@ class Job(Row):
 
 
 class IdempotentRequest(Row):
-    """A request that named an Idempotency-Key: what was asked, and the answer it got, byte for byte."""
+    """A request that named an Idempotency-Key: what was asked, and the answer it got, byte for byte.
+
+    Whoever holds the row's lock is doing the work; no lock and no status means that nobody is, and nothing was done.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=200)
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, address and body.")
     status = models.PositiveSmallIntegerField(null=True)
+    content_type = models.CharField(max_length=200, blank=True)
     answer = models.BinaryField(null=True)
     asked_at = models.DateTimeField(default=timezone.now)
 

@@ -7,9 +7,9 @@ from apps.core import idempotency, one_time
 from apps.core.services import delivery, jobs, lockout, mail
 
 
-@shared_task
+@shared_task(soft_time_limit=60, time_limit=90)
 def deliver_events() -> None:
-    """Deliver the events that are due."""
+    """Deliver the events that are due. A handler that hangs is cut off, counted, and the next one has its turn."""
     delivery.deliver_due()
 
 
@@ -24,6 +24,7 @@ def forget() -> None:
     """Forget what nobody asks for any more: kept answers, ended jobs, sent mail, used links, failures, sessions."""
     idempotency.forget()
     jobs.forget()
+    delivery.forget()
     mail.forget()
     one_time.forget()
     lockout.forget()

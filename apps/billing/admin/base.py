@@ -18,11 +18,12 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
+from apps.billing.errors import IdempotencyKeyOfAnother
 from apps.billing.models import Outstanding, Patient
 from apps.billing.services.days import local_date
 from apps.core import display
 from apps.core.admin_site import ScopedAdmin
-from apps.core.errors import DomainError, IdempotencyKeyReused, refusal_for, tell
+from apps.core.errors import DomainError, refusal_for, tell
 from apps.core.models import Administration, IdempotentRequest
 from apps.core.permissions import Act, may, may_somewhere, roles_of, roles_with
 
@@ -99,7 +100,7 @@ def clinic_or_404(request: HttpRequest, administration_id: UUID, act: Act) -> Ad
 
 def once(request: HttpRequest, write: Callable[[], str]) -> tuple[str, bool]:
     """Do ``write`` and answer the address it gave, with True; the same form sent again answers that address and writes
-    nothing. Raises IdempotencyKeyReused when the form came back with other contents.
+    nothing. Raises IdempotencyKeyOfAnother when the form came back with other contents.
 
     The key is written first, in the same transaction: of two that are sent at once the second waits for the first.
     """
@@ -118,7 +119,7 @@ def once(request: HttpRequest, write: Callable[[], str]) -> tuple[str, bool]:
         if known is None or known.answer is None:
             raise refusal_for(error) or error from error
     if known.fingerprint != asked:
-        raise IdempotencyKeyReused()
+        raise IdempotencyKeyOfAnother()
     return bytes(known.answer).decode(), False
 
 

@@ -15,7 +15,7 @@ from apps.billing.importing.mapping import SHIPPED
 from apps.billing.models import Bill, ClinicDay, NightlyClose, Outstanding, Payment, Service, Visit
 from apps.billing.services.days import local_date
 from apps.core import display
-from apps.core.models import Administration
+from apps.core.models import Administration, Delivery
 from apps.core.money import ZERO
 from apps.core.permissions import Act, may
 
@@ -49,8 +49,11 @@ def shown(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the home page shows to this person: a constant number of queries, whatever history holds."""
     user: Any = request.user
     mine = clinics(request)
+    context = {**context, "operator": user.is_superuser}
+    if user.is_superuser:
+        context["gave_up"] = Delivery.objects.filter(gave_up_at__isnull=False).count()
     if not mine:
-        return {**context, "operator": user.is_superuser, "nobody": not user.is_superuser}
+        return {**context, "nobody": not user.is_superuser}
     administration = chosen(request, mine)
     pk = administration.pk
     today = local_date(administration)
@@ -64,7 +67,6 @@ def shown(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "signs": may(user, Act.REVIEW_CLOSE, pk),
         "reads_ledger": may(user, Act.READ_LEDGER, pk),
         "manages": may(user, Act.MANAGE_PEOPLE, pk),
-        "operator": user.is_superuser,
     }
     if may(user, Act.READ_CLINIC, pk):
         page |= _waiting(administration, today)

@@ -26,7 +26,7 @@ from apps.billing.admin.base import (
     said,
     short_day,
 )
-from apps.billing.errors import PaymentBeyondBill
+from apps.billing.errors import CodeTaken, PaymentBeyondBill
 from apps.billing.forms import (
     ChargeFormSet,
     ClinicForm,
@@ -149,6 +149,9 @@ class VisitAdmin(PatientNames):
             address, new = once(request, write)
         except PaymentBeyondBill as refusal:
             form.add_error(None, _beyond(refusal, administration.currency))
+            return None
+        except CodeTaken as refusal:
+            form.add_error("new_code", str(refusal))
             return None
         except DomainError as refusal:
             form.add_error(None, said(refusal, administration.currency))

@@ -6,9 +6,10 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.core.events import record
+from apps.core.laws import prove_deferred
 from apps.core.models import Administration, User
 from apps.core.money import ZERO, exact, total
 from apps.ledger.errors import (
@@ -114,7 +115,7 @@ def post_entry(
     ]
     JournalLine.objects.bulk_create(rows)
     OpenItem.objects.bulk_create(_items(entry, zip(rows, lines, strict=True)))
-    prove_balanced()  # runs the deferred laws now, so that a refusal names this call, then defers them again
+    prove_deferred()  # runs the deferred laws now, so that a refusal names this call, then defers them again
     record("ledger.entry_posted", entry, by=by, date=date, amount=debits, lines=len(lines))
     entry.refresh_from_db(fields=["number", "year"])
     return entry
@@ -179,12 +180,6 @@ def first_open_day(administration: Administration, day: date) -> date:
                 return candidate
         raise closed
     return day
-
-
-def prove_balanced() -> None:
-    """Run the deferred laws now, then defer them again. Raises IntegrityError in the law's name."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
 
 
 def _items(entry: JournalEntry, lines: Iterable[tuple[JournalLine, Line]]) -> Iterator[OpenItem]:
