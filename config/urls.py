@@ -9,10 +9,12 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.billing.admin.home import import_template
 from apps.core import api as core_api
+from apps.core import uploads_api
 
 api_v1: list[URLPattern | URLResolver] = [
     path("auth/token/", core_api.token, name="token"),
     path("auth/me/", core_api.me, name="me"),
+    path("", include(uploads_api.router.urls)),
     path("billing/", include("apps.billing.urls")),
 ]
 

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -20,7 +21,7 @@ from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordWidge
 from apps.core.admin_site import ScopedAdmin, ScopedStackedInline, ScopedTabularInline
 from apps.core.display import amount, day, moment, money, status
 from apps.core.errors import EmailNotVerified
-from apps.core.models import Administration, Delivery, Event, Job, Membership, User
+from apps.core.models import Administration, Delivery, Event, Job, Membership, Upload, User
 from apps.core.permissions import Act, may
 from apps.core.services import delivery as deliveries
 from apps.core.services import people
@@ -330,6 +331,31 @@ class JobAdmin(ScopedAdmin):
         if job is None:
             raise Http404
         return job
+
+
+@admin.register(Upload)
+class UploadAdmin(ScopedAdmin):
+    """What was sent, to look at and to download. Files come and go with what they are for."""
+
+    view_act = Act.READ_FILES
+
+    list_display = ("file_name", "purpose", "size_shown", "uploaded_by", "uploaded_at", "administration", "download")
+    list_filter = ("administration", "purpose")
+    list_select_related = ("uploaded_by", "administration")
+    search_fields = ("file_name",)
+    ordering = ("-id",)
+    fields = (
+        "download", "file_name", "purpose", "file_type", "size_shown", "sha256", "scan_verdict", "uploaded_by",
+        "uploaded_at", "administration",
+    )  # fmt: skip
+
+    @admin.display(description=_("size"), ordering="file_size")
+    def size_shown(self, upload: Upload) -> str:
+        return filesizeformat(upload.file_size)
+
+    @admin.display(description=_("download"))
+    def download(self, upload: Upload) -> SafeString:
+        return format_html('<a href="{}">{}</a>', reverse("upload-content", args=[upload.pk]), _("Download"))
 
 
 def _percent(job: Job) -> int:

@@ -76,8 +76,25 @@ def _still(reservation: IdempotentRequest) -> Any:
 
 
 def _fingerprint(request: Request) -> str:
-    asked = f"{request.method} {request.get_full_path()}\n".encode()
-    return hashlib.sha256(asked + request._request.body).hexdigest()
+    digest = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
+    if (request.content_type or "").startswith("multipart/"):
+        _add_parts(digest, request)
+    else:
+        digest.update(request._request.body)
+    return digest.hexdigest()
+
+
+def _add_parts(digest: Any, request: Request) -> None:
+    """A form with files is the same by its parts: the boundary is another each time, and files stay on the disk."""
+    for name, values in sorted(request.POST.lists()):
+        digest.update(repr((name, values)).encode())
+    for name, files in sorted(request.FILES.lists()):
+        for file in files:
+            content = hashlib.sha256()
+            for chunk in file.chunks():
+                content.update(chunk)
+            file.seek(0)
+            digest.update(repr((name, file.name, content.hexdigest())).encode())
 
 
 class Idempotent:

@@ -26,11 +26,14 @@ class Act(StrEnum):
     SET_PRICES = "set_prices"
     READ_LEDGER = "read_ledger"
     KEEP_ACCOUNTS = "keep_accounts"
+    READ_FILES = "read_files"
+    UPLOAD_FILES = "upload_files"
     MANAGE_PEOPLE = "manage_people"
     MANAGE_SETTINGS = "manage_settings"
 
 
-_DESK = {Act.READ_CLINIC, Act.TAKE_PAYMENTS, Act.PREPARE_CLOSE}
+_FILES = {Act.READ_FILES, Act.UPLOAD_FILES}
+_DESK = {Act.READ_CLINIC, Act.TAKE_PAYMENTS, Act.PREPARE_CLOSE, *_FILES}
 _MANAGER = {*_DESK, Act.REVIEW_CLOSE, Act.FINALIZE_CLOSE, Act.APPROVE, Act.SET_PRICES, Act.READ_LEDGER}
 
 MAY: dict[str, frozenset[Act]] = {
@@ -39,7 +42,7 @@ MAY: dict[str, frozenset[Act]] = {
     Role.CASHIER: frozenset(_DESK),
     Role.MANAGER: frozenset(_MANAGER),
     Role.OWNER: frozenset({*_MANAGER, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS}),
-    Role.ACCOUNTANT: frozenset({Act.READ_CLINIC, Act.READ_LEDGER, Act.KEEP_ACCOUNTS}),
+    Role.ACCOUNTANT: frozenset({Act.READ_CLINIC, Act.READ_LEDGER, Act.KEEP_ACCOUNTS, *_FILES}),
     Role.ADMIN: frozenset({Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS}),
 }
 

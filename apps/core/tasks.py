@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from apps.core import idempotency
-from apps.core.services import delivery, jobs
+from apps.core.services import delivery, jobs, uploads
 
 
 @shared_task
@@ -22,3 +22,9 @@ def resume_jobs() -> None:
 def forget_answers() -> None:
     """Forget the answers of Idempotency-Keys that nobody sends again."""
     idempotency.forget()
+
+
+@shared_task
+def sweep_uploads() -> None:
+    """Remove stored files that no row names."""
+    uploads.sweep()
