@@ -119,11 +119,12 @@ UPLOADS_FOLDER = {
         "directory_permissions_mode": 0o700,
     },
 }
+UPLOADS_S3_BUCKET = env("UPLOADS_S3_BUCKET", default="")
 S3_KEY_ID, _colon, S3_KEY = env("UPLOADS_S3_CREDENTIALS", default="").partition(":")
 UPLOADS_BUCKET = {
     "BACKEND": "storages.backends.s3.S3Storage",
     "OPTIONS": {
-        "bucket_name": env("UPLOADS_S3_BUCKET", default=""),
+        "bucket_name": UPLOADS_S3_BUCKET,
         "endpoint_url": env("UPLOADS_S3_ENDPOINT", default="") or None,
         "region_name": env("UPLOADS_S3_REGION", default="") or None,
         "access_key": S3_KEY_ID or None,
@@ -136,7 +137,7 @@ UPLOADS_BUCKET = {
 }
 STORAGES = {
     **global_settings.STORAGES,
-    "uploads": UPLOADS_BUCKET if UPLOADS_BUCKET["OPTIONS"]["bucket_name"] else UPLOADS_FOLDER,
+    "uploads": UPLOADS_BUCKET if UPLOADS_S3_BUCKET else UPLOADS_FOLDER,
 }
 FILE_UPLOAD_HANDLERS = ["apps.core.uploads.receiving.BoundedUploadHandler"]
 CLAMAV_URL = env("CLAMAV_URL", default="")

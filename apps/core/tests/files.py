@@ -125,18 +125,27 @@ def xlsx(more: dict[str, str | bytes] | None = None, **options: Any) -> bytes:
     return archive(workbook_parts() | (more or {}), **options)
 
 
+def repacked(name: str, packed: bytes, size: int, crc: int = 0) -> bytes:
+    """A workbook with one part more, whose packed bytes, size and checksum are given."""
+    changed = bytearray(xlsx({name: packed}, packing=zipfile.ZIP_STORED))
+    local = changed.index(packed) - len(name) - 30
+    central = changed.rindex(b"PK\x01\x02")
+    for method, rest in ((local + 8, local + 14), (central + 10, central + 16)):
+        struct.pack_into("<H", changed, method, zipfile.ZIP_DEFLATED)
+        struct.pack_into("<L", changed, rest, crc)
+        struct.pack_into("<L", changed, rest + 8, size)
+    return bytes(changed)
+
+
+def deflated(content: bytes) -> bytes:
+    return zlib.compress(content, wbits=-15)
+
+
 def big_xlsx(name: str, megabytes: int, *, says: int | None = None) -> bytes:
     """A workbook with one part of so many megabytes of nothing, which ``says`` that it has so many bytes."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     block = packer.compress(b"\0" * MB) + packer.flush(zlib.Z_FULL_FLUSH)  # stands by itself, so it can be repeated
-    packed = block * megabytes + packer.flush()
-    changed = bytearray(xlsx({name: packed}, packing=zipfile.ZIP_STORED))
-    local = changed.index(packed) - len(name) - 30
-    central = changed.rindex(b"PK\x01\x02")
-    for at, size in ((local + 8, local + 22), (central + 10, central + 24)):
-        struct.pack_into("<H", changed, at, zipfile.ZIP_DEFLATED)
-        struct.pack_into("<L", changed, size, megabytes * MB if says is None else says)
-    return bytes(changed)
+    return repacked(name, block * megabytes + packer.flush(), megabytes * MB if says is None else says)
 
 
 def lying(content: bytes, name: str, *, size: int, crc: int | None = None) -> bytes:
@@ -162,13 +171,15 @@ def overlapping(copies: int = 200) -> bytes:
     return base[:directory_at] + directory + tail
 
 
-def overlapping_under_other_names() -> bytes:
-    """Two names for one place."""
-    base = bytearray(xlsx({"xl/media/image1.png": b"\0" * MB, "xl/media/image2.png": b"\0" * MB}))
-    second = base.rindex(b"PK\x01\x02")
-    first = base.rindex(b"PK\x01\x02", 0, second)
-    base[second + 42 : second + 46] = base[first + 42 : first + 46]
-    return bytes(base)
+def quoting() -> bytes:
+    """One part inside the bytes of another (David Fifield's bomb with quoted headers)."""
+    content = b"\0" * 1000
+    own = archive({"xl/media/image2.png": content}, zipfile.ZIP_STORED)
+    quoted = b"\0" + own[: own.index(b"PK\x01\x02")]
+    pictures = {"xl/media/image1.png": quoted, "xl/media/image2.png": content}
+    changed = bytearray(xlsx(pictures, packing=zipfile.ZIP_STORED))
+    struct.pack_into("<L", changed, changed.rindex(b"PK\x01\x02") + 42, changed.index(quoted) + 1)
+    return bytes(changed)
 
 
 def with_flag(content: bytes, flag: int) -> bytes:

@@ -25,18 +25,20 @@ from apps.core.tests.files import (
     archive,
     attached,
     big_xlsx,
+    deflated,
     jpeg,
     jpeg_of,
     lying,
     objects,
     overlapping,
-    overlapping_under_other_names,
     pdf,
     picture,
     png,
     png_chunk,
     png_of,
+    quoting,
     relation,
+    repacked,
     rows,
     stream,
     with_flag,
@@ -146,10 +148,14 @@ HOSTILE = {
     "a signature and nothing else": ("scan.png", lambda: b"\x89PNG\r\n\x1a\n", DAMAGED),
     "a png cut off": ("scan.png", lambda: png((300, 300))[:-20], DAMAGED),
     "a png with a false checksum": ("scan.png", lambda: png().replace(b"IHDR\0\0\0\x08", b"IHDR\0\0\0\x09"), DAMAGED),
+    "a png with a false checksum further on": ("scan.png", lambda: png()[:-13] + b"\0" + png()[-12:], DAMAGED),
     "a png of 30,000 x 30,000": ("scan.png", lambda: png_of(30_000, 30_000), REFUSED),
     "a png of 4,000,000,000 x 1": ("scan.png", lambda: png_of(4_000_000_000, 1), REFUSED),
     "a png of 65 million pixels": ("scan.png", lambda: png_of(13_000, 5_001), REFUSED),
     "a png whose remark unpacks to 40 MB": ("scan.png", lambda: png(Comment="a" * 40 * MB), DAMAGED),
+    "a png with ten remarks of 900 KB": (
+        "scan.png", lambda: png(**{f"Comment{n}": "a" * 900_000 for n in range(10)}), DAMAGED
+    ),
     "a png with an archive behind it": ("scan.png", lambda: png() + archive({"a": "a"}), REFUSED),
     "a png with a page behind it": ("scan.png", lambda: png() + HTML, REFUSED),
     "a png with two ends": ("scan.png", lambda: png() + b"junk" + png_chunk(b"IEND", b""), REFUSED),
@@ -173,6 +179,8 @@ HOSTILE = {
         "invoice.pdf", lambda: pdf(catalog="/OpenAction<</S/JavaScript/JS(app.alert\\(1\\))>>"), REFUSED
     ),
     "JavaScript with an escaped name": ("invoice.pdf", lambda: pdf("<</S/J#61va#53cript/J#53 5 0 R>>"), REFUSED),
+    "JavaScript with digits in small letters": ("invoice.pdf", lambda: pdf("<</S/#4aava#53cript>>"), REFUSED),
+    "JavaScript with digits in capitals": ("invoice.pdf", lambda: pdf("<</S/#4Aava#53cript>>"), REFUSED),
     "JavaScript in packed objects": ("invoice.pdf", lambda: pdf(objects("<</S/JavaScript/JS(x)>>")), REFUSED),
     "packed objects that do not say so": (
         "invoice.pdf", lambda: pdf(stream(b"9 0 <</S/JavaScript/JS(x)>>", "/Type/Metadata")), REFUSED
@@ -241,11 +249,19 @@ HOSTILE = {
     "a workbook that promises more than it has": (
         "sheet.xlsx", lambda: lying(xlsx(), "xl/workbook.xml", size=5000), DAMAGED
     ),
-    "parts that share their bytes": ("sheet.xlsx", overlapping_under_other_names, REFUSED),
+    "parts that share their bytes": ("sheet.xlsx", quoting, REFUSED),
     "200 entries for one part": ("sheet.xlsx", overlapping, REFUSED),
     "5,000 parts": ("sheet.xlsx", lambda: xlsx({f"xl/a{n}.xml": "" for n in range(5000)}), REFUSED),
     "two parts of one name": ("sheet.xlsx", lambda: xlsx({"xl/Workbook.xml": "<a/>"}), REFUSED),
     "a part with a password": ("sheet.xlsx", lambda: with_flag(xlsx(), 0x1), REFUSED),
+    "a part with more behind it": (
+        "sheet.xlsx",
+        lambda: repacked("xl/media/a.png", deflated(b"scan") + HTML, size=4, crc=zlib.crc32(b"scan")),
+        DAMAGED,
+    ),
+    "a part that begins with something else": (
+        "sheet.xlsx", lambda: (b"PK\x03\x05".join(xlsx().rsplit(b"PK\x03\x04", 1))), REFUSED
+    ),
     "a part in another packing": ("sheet.xlsx", lambda: xlsx(packing=zipfile.ZIP_BZIP2), REFUSED),
     "a workbook cut off": ("sheet.xlsx", lambda: xlsx()[:-60], DAMAGED),
     "a workbook with something behind it": ("sheet.xlsx", lambda: xlsx() + HTML, DAMAGED),

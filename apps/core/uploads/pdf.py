@@ -29,7 +29,7 @@ _LONGEST_NAME = 256
 
 def _name(word: str) -> bytes:
     """The PDF name ``/word``, each letter as it is or as ``#`` and its code (7.3.5)."""
-    letters = (f"(?:{letter}|#{ord(letter):02x}|#{ord(letter):02X})" for letter in word)
+    letters = (f"(?:{letter}|(?i:#{ord(letter):02x}))" for letter in word)
     return f"/{''.join(letters)}(?![A-Za-z0-9#])".encode()
 
 
