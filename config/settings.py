@@ -7,6 +7,7 @@ from pathlib import Path
 import django_stubs_ext
 import environ
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.conf import global_settings
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -149,6 +150,39 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env("STATIC_ROOT", default=str(BASE_DIR / "var" / "static"))
 WHITENOISE_USE_FINDERS = True
+
+# Files that people send: outside whatever the site serves, in a folder or, where a bucket is named, in S3.
+UPLOADS_FOLDER = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {
+        "location": env("UPLOADS_ROOT", default=str(BASE_DIR / "var" / "uploads")),
+        "file_permissions_mode": 0o600,
+        "directory_permissions_mode": 0o700,
+    },
+}
+UPLOADS_S3_BUCKET = env("UPLOADS_S3_BUCKET", default="")
+S3_KEY_ID, _colon, S3_KEY = env("UPLOADS_S3_CREDENTIALS", default="").partition(":")
+UPLOADS_BUCKET = {
+    "BACKEND": "storages.backends.s3.S3Storage",
+    "OPTIONS": {
+        "bucket_name": UPLOADS_S3_BUCKET,
+        "endpoint_url": env("UPLOADS_S3_ENDPOINT", default="") or None,
+        "region_name": env("UPLOADS_S3_REGION", default="") or None,
+        "access_key": S3_KEY_ID or None,
+        "secret_key": S3_KEY or None,
+        "querystring_auth": True,
+        "file_overwrite": False,
+        "object_parameters": {"ServerSideEncryption": "AES256", "CacheControl": "private, no-store"},
+        "max_memory_size": 1024 * 1024,  # bytes of a file that is read; 0 would mean all of them
+    },
+}
+STORAGES = {
+    **global_settings.STORAGES,
+    "uploads": UPLOADS_BUCKET if UPLOADS_S3_BUCKET else UPLOADS_FOLDER,
+}
+FILE_UPLOAD_HANDLERS = ["apps.core.uploads.receiving.BoundedUploadHandler"]
+CLAMAV_URL = env("CLAMAV_URL", default="")
+UPLOAD_SCANNER = "apps.core.uploads.clamav.scan" if CLAMAV_URL else ""  # takes a file, returns a verdict or refuses
 
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 if env("EMAIL_SERVICE"):  # postmark, brevo, mailgun, ...: django-anymail; its settings are ANYMAIL_* of the environment

@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from apps.billing.admin.home import import_template
 from apps.core import api as core_api
-from apps.core import auth_api, pages
+from apps.core import auth_api, pages, uploads_api
 from apps.core.admin import own_data
 from apps.core.metrics import metrics
 
@@ -23,6 +23,7 @@ api_v1: list[URLPattern | URLResolver] = [
     path("auth/token/refresh/", auth_api.refresh, name="refresh"),
     path("auth/me/", auth_api.me, name="me"),
     path("auth/me/export/", auth_api.me_export, name="me_export"),
+    path("", include(uploads_api.router.urls)),
     path("billing/", include("apps.billing.urls")),
 ]
 

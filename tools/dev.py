@@ -171,6 +171,8 @@ def test(*words):
             env["DAYBOOK_TEST_REDIS"] = "ours"  # may be emptied between tests
         if not (env.get("CHROMIUM") or shutil.which("chromium")) and "DAYBOOK_REQUIRE_BROWSER" not in env:
             env["DAYBOOK_NO_BROWSER"] = "1"
+        env["UPLOADS_ROOT"] = str(servers.folder / "uploads")
+        shutil.rmtree(env["UPLOADS_ROOT"], ignore_errors=True)
         return run([PYTHON, "-m", "pytest", *words], env, ROOT)
 
 

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import Exists, OuterRef, Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -22,7 +23,7 @@ from apps.core.admin_privacy import PersonalDataPage, as_file, as_page
 from apps.core.admin_site import ScopedAdmin, ScopedStackedInline, ScopedTabularInline
 from apps.core.display import NOTHING, amount, day, moment, money, status
 from apps.core.errors import DomainError
-from apps.core.models import Administration, Delivery, Event, Invitation, Job, Membership, User
+from apps.core.models import Administration, Delivery, Event, Invitation, Job, Membership, Upload, User
 from apps.core.permissions import Act, may, roles_of, roles_with
 from apps.core.services import delivery as deliveries
 from apps.core.services import invitations, lockout, people, privacy, second_factor
@@ -403,6 +404,31 @@ class JobAdmin(ScopedAdmin):
         if job is None:
             raise Http404
         return job
+
+
+@admin.register(Upload)
+class UploadAdmin(ScopedAdmin):
+    """What was sent, to look at and to download. Files come and go with what they are for."""
+
+    view_act = Act.READ_FILES
+
+    list_display = ("file_name", "purpose", "size_shown", "uploaded_by", "uploaded_at", "administration", "download")
+    list_filter = ("administration", "purpose")
+    list_select_related = ("uploaded_by", "administration")
+    search_fields = ("file_name",)
+    ordering = ("-id",)
+    fields = (
+        "download", "file_name", "purpose", "file_type", "size_shown", "sha256", "scan_verdict", "uploaded_by",
+        "uploaded_at", "administration",
+    )  # fmt: skip
+
+    @admin.display(description=_("size"), ordering="file_size")
+    def size_shown(self, upload: Upload) -> str:
+        return filesizeformat(upload.file_size)
+
+    @admin.display(description=_("download"))
+    def download(self, upload: Upload) -> SafeString:
+        return format_html('<a href="{}">{}</a>', reverse("upload-content", args=[upload.pk]), _("Download"))
 
 
 def _percent(job: Job) -> int:

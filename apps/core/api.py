@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig, ValidationError
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.db import IntegrityError, models
 from django.http import Http404, HttpRequest, JsonResponse
@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core import health
-from apps.core.errors import AdministrationRequired, DomainError, refusal_for, tell
+from apps.core.errors import AdministrationRequired, BodyTooLarge, DomainError, refusal_for, tell
 from apps.core.idempotency import HEADER, Idempotent
 from apps.core.models import Administration
 from apps.core.money import quantize
@@ -45,6 +45,8 @@ def refuse(error: Exception, context: dict[str, Any]) -> Response | None:
     """Render any refusal in the one shape; what is none of ours goes on to Django, is logged whole and answers 500."""
     if isinstance(error, IntegrityError):
         error = refusal_for(error) or error
+    if isinstance(error, RequestDataTooBig):
+        error = BodyTooLarge()
     if isinstance(error, DomainError):
         tell(error)
         return _answer(error.status, error.detail(), error.headers())

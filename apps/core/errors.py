@@ -124,7 +124,13 @@ class UnknownCurrency(Unprocessable):
 class AppendOnly(Conflict):
     code = "APPEND_ONLY"
     message = _("What is recorded here never changes; correct it with a new row.")
-    constraint = ("event_append_only", "counter_counts_documents", "numbers_without_gaps", "no_truncate")
+    constraint = (
+        "event_append_only",
+        "upload_unchanged",
+        "counter_counts_documents",
+        "numbers_without_gaps",
+        "no_truncate",
+    )
 
 
 class ForeignRow(Invalid):
@@ -246,3 +252,53 @@ class IdempotencyKeyInFlight(Conflict):
     code = "IDEMPOTENCY_KEY_IN_FLIGHT"
     message = _("The first request with this Idempotency-Key is still running.")
     hint = _("Ask again in a moment.")
+
+
+class FileTypeNotAllowed(Invalid):
+    code = "FILE_TYPE_NOT_ALLOWED"
+    message = _("Name and content of a file must both be one of: {allowed}.")
+    hint = _("Open it in the program that made it and export it as one of these; a new name alone does not do.")
+
+
+class FileNameRefused(Invalid):
+    code = "FILE_NAME_REFUSED"
+    message = _("The name of the file has characters or endings that are not taken.")
+    hint = _("Rename it: letters, digits, spaces, dashes and one ending, 255 characters at most.")
+
+
+class FileTooLarge(DomainError):
+    status = 413
+    code = "FILE_TOO_LARGE"
+    message = _("The file is larger than {limit} MB.")
+    hint = _("Send it in parts, or scan it with a lower resolution.")
+
+
+class BodyTooLarge(DomainError):
+    status = 413
+    code = "BODY_TOO_LARGE"
+    message = _("The request is larger than anything that is taken here.")
+
+
+class FileDamaged(Invalid):
+    code = "FILE_DAMAGED"
+    message = _("The file is empty, cut off or damaged.")
+    hint = _("Open it on your own machine; if it opens, save it again and send that.")
+
+
+class FileRefused(Invalid):
+    code = "FILE_REFUSED"
+    message = _("The file holds {what}, which is not taken in.")
+    hint = _("Save a copy without that, for instance by printing it to a PDF, and send the copy.")
+
+
+class FileInfected(Invalid):
+    code = "FILE_INFECTED"
+    message = _("The virus scanner found {found} in the file.")
+    hint = _("Do not open it. Ask whoever sent it to you for a clean copy.")
+
+
+class ScannerUnavailable(DomainError):
+    status = 503
+    code = "SCANNER_UNAVAILABLE"
+    message = _("The virus scanner does not answer, so no file is taken in.")
+    hint = _("Try again in a few minutes; if it stays so, tell whoever runs the site.")

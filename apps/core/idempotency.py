@@ -81,7 +81,7 @@ def _fingerprint(request: Request) -> str:
         asked.update(repr((name, [str(value) for value in values])).encode())
     for name, files in sorted(request.FILES.lists()):
         for file in files:
-            asked.update(repr((name, file.content_type, file.size)).encode())
+            asked.update(repr((name, file.name, file.content_type, file.size)).encode())
             for chunk in file.chunks():
                 asked.update(chunk)
             file.seek(0)

@@ -185,7 +185,7 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
                 | models.Q(
                     email__endswith="@erased.invalid",
                     full_name="",
-                    password__startswith="!",  # noqa: S106
+                    password__startswith="!",  # noqa: S106  # nosec B106: no password, but the mark of none
                     practice={},
                     is_active=False,
                     is_superuser=False,
@@ -508,3 +508,45 @@ class IdempotentRequest(Row):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Upload(Owned):
+    """A file that somebody sent, judged before it was kept. What it is for names it by a protecting foreign key.
+
+    ``stored_as`` is its place in the storage: random, so that it tells nothing and cannot be guessed.
+    """
+
+    purpose = models.CharField(_("purpose"), max_length=20, help_text="One of uploads.kinds.PURPOSES.")
+    file_name = models.CharField(_("name"), max_length=255)
+    file_type = models.CharField(_("media type"), max_length=100)
+    file_size = models.PositiveIntegerField(_("size"), help_text=_("bytes"))
+    sha256 = models.CharField("SHA-256", max_length=64)
+    stored_as = models.CharField(max_length=100, unique=True, editable=False)
+    scan_verdict = models.CharField(
+        _("virus scan"), max_length=100, blank=True, help_text=_("Empty where no scanner was set up.")
+    )
+    uploaded_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", verbose_name=_("uploaded by"))
+    uploaded_at = models.DateTimeField(_("uploaded at"), default=timezone.now)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("file")
+        verbose_name_plural = _("files")
+        constraints = (
+            laws.owned("upload"),
+            models.CheckConstraint(
+                name="upload_measured", condition=models.Q(file_size__gt=0, sha256__regex="^[0-9a-f]{64}$")
+            ),
+        )
+        triggers = (
+            laws.Law(
+                name="unchanged",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                func=laws.refuse("upload_unchanged", "a file that was taken in never changes"),
+            ),
+            laws.no_truncate(),
+        )
+
+    def __str__(self) -> str:
+        return self.file_name

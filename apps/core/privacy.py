@@ -44,6 +44,11 @@ FIELDS: dict[str, dict[str, Fate]] = {
     "core.Mail": {"kind": IMPERSONAL, **dict.fromkeys(("address", "facts"), ERASED)},
     "core.Event": dict.fromkeys(("name", "subject_type", "facts"), IMPERSONAL),  # facts name keys, never people
     "core.Delivery": {"handler": IMPERSONAL, "last_error": ERASED},  # a mail server repeats addresses
+    # A document of the books; somebody's picture or letter among them is deleted through the service.
+    "core.Upload": {
+        "file_name": KEPT,
+        **dict.fromkeys(("purpose", "file_type", "sha256", "stored_as", "scan_verdict"), IMPERSONAL),
+    },
     "core.Counter": {"series": IMPERSONAL},
     "core.Job": {"task": IMPERSONAL, **dict.fromkeys(("title", "arguments", "refusals"), PASSES)},
     "core.IdempotentRequest": dict.fromkeys(("key", "fingerprint", "answer"), PASSES),

@@ -13,13 +13,12 @@ from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
-from apps.core import idempotency
+from apps.core import idempotency, tasks
 from apps.core.api import ScopedViewSet
 from apps.core.errors import Conflict
 from apps.core.idempotency import KEPT_FOR, forget
 from apps.core.models import Administration, IdempotentRequest, Membership
 from apps.core.permissions import Act
-from apps.core import tasks
 from apps.core.tests.factories import AdministrationFactory, member
 from apps.ledger.models import JournalEntry
 from apps.ledger.tests.factories import MARCH_3, open_test_books
