@@ -4,6 +4,8 @@ A refusal names its rule (``code``, never renamed), the HTTP status of its famil
 the same rule, the constraint or trigger that says so (``constraint``).
 """
 
+from collections.abc import Mapping
+from string import Formatter
 from typing import Any, ClassVar
 
 from django.utils.functional import Promise
@@ -22,9 +24,11 @@ class DomainError(Exception):
     constraint: ClassVar[str | tuple[str, ...]] = ()
 
     by_constraint: ClassVar[dict[str, type["DomainError"]]] = {}
+    by_code: ClassVar[dict[str, type["DomainError"]]] = {}
 
     def __init_subclass__(cls) -> None:
         names = (cls.constraint,) if isinstance(cls.constraint, str) else cls.constraint
+        DomainError.by_code[cls.code] = cls
         if "constraint" in cls.__dict__:
             DomainError.by_constraint.update(dict.fromkeys(names, cls))
 
@@ -33,11 +37,15 @@ class DomainError(Exception):
         super().__init__(facts)
 
     def __str__(self) -> str:
-        return str(self.message).format_map(_Facts(self.facts))
+        return str(self.message).format_map(_Facts(self.words()))
+
+    def words(self) -> dict[str, Any]:
+        """The facts as the message tells them; a code among them is told as a word."""
+        return self.facts
 
     def detail(self) -> dict[str, Any]:
         """The one shape of every refusal, without its envelope."""
-        hint = str(self.hint).format_map(_Facts(self.facts))
+        hint = str(self.hint).format_map(_Facts(self.words()))
         return {"code": self.code, "message": str(self), **({"hint": hint} if hint else {}), **self.facts}
 
 
@@ -54,6 +62,14 @@ def refusal_for(error: BaseException) -> DomainError | None:
     law = getattr(diagnosis, "constraint_name", None) or ""
     refused = ForeignRow if law.endswith("_same_administration") else DomainError.by_constraint.get(law)
     return refused() if refused else None
+
+
+def told_again(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """A refusal that was kept as its ``detail``, in the language of whoever reads it now."""
+    kind = DomainError.by_code.get(kept.get("code", ""), DomainError)
+    facts = {name: fact for name, fact in kept.items() if name not in ("code", "message", "hint")}
+    needed = {name for _text, name, _format, _conversion in Formatter().parse(str(kind.message)) if name}
+    return {**kept, **kind(**facts).detail()} if kind.code and needed <= set(facts) else dict(kept)
 
 
 class Invalid(DomainError):

@@ -19,7 +19,8 @@ STALLED_AFTER = timedelta(minutes=2)
 
 
 def start_job(task: str, *, title: str, by: User, arguments: dict[str, Any], total: int = 0) -> Job:
-    """A job that the worker takes up once this transaction commits. ``task`` is the task's full name."""
+    """A job that the worker takes up once this transaction commits. ``task`` is the task's full name, ``title`` is
+    marked with gettext_noop and may name the total as ``%(count)s``."""
     job = Job.objects.create(task=task, title=title, by=by, arguments=arguments, total=total)
     transaction.on_commit(lambda: current_app.send_task(task, args=[str(job.pk)]))
     return job
