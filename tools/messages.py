@@ -5,7 +5,6 @@ translated stays, what is new comes in empty, what is gone goes. A ``.po`` names
 that it changes only when a string does; the ``.mo`` beside it is committed, so that a bare machine can read it.
 """
 
-import gettext
 from collections.abc import Iterator
 from importlib.util import find_spec
 from io import BytesIO
@@ -14,7 +13,7 @@ from typing import Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
@@ -27,7 +26,7 @@ THEIRS = ("unfold", "unfold.contrib.filters", "rest_framework.fields", "rest_fra
           "rest_framework_simplejwt.authentication", "rest_framework_simplejwt.exceptions")  # fmt: skip
 THEIR_CATALOGUES = ("django.conf", "django.contrib.admin", "django.contrib.auth", "rest_framework", "unfold")
 
-Words = str | tuple[str, ...]
+Words = str | tuple[str, ...] | list[str]
 Key = tuple[str | None, Words]
 
 _KEYWORDS = {f"{name}{lazy}": places for name, places in DEFAULT_KEYWORDS.items() for lazy in ("", "_lazy")}
@@ -80,7 +79,7 @@ def collect() -> dict[Key, dict[str, Any]]:
     for package in THEIRS:
         for path in sources(_place(package)):
             for key in strings(path):
-                if key not in found and not all(_id(key) in words for words in known):
+                if key not in found and not all(_singular(*key) in words for words in known):
                     found[key] = {"locations": [(package, None)]}
     return found
 
@@ -130,7 +129,7 @@ class _Catalogue(Catalog):
     """A catalogue whose header holds what Django reads, and nothing that changes by itself."""
 
     @property
-    def mime_headers(self) -> list[tuple[str, str]]:  # type: ignore[override]
+    def mime_headers(self) -> list[tuple[str, str]]:
         return [
             ("Language", str(self.locale_identifier)),
             ("MIME-Version", "1.0"),
@@ -140,21 +139,19 @@ class _Catalogue(Catalog):
         ]
 
 
-def _shipped(language: str) -> set[str]:
+def _shipped(language: str) -> set[Key]:
     """What Django and the packages translate themselves."""
-    ids: set[Any] = set()
+    known: set[Key] = set()
     for package in THEIR_CATALOGUES:
         path = _place(package) / "locale" / language / "LC_MESSAGES" / "django.mo"
         if path.exists():
             with path.open("rb") as file:
-                ids |= {key[0] if isinstance(key, tuple) else key for key in gettext.GNUTranslations(file)._catalog}
-    return ids
+                known |= {_singular(message.context, message.id) for message in read_mo(file)}
+    return known
 
 
-def _id(key: Key) -> str:
-    context, words = key
-    singular = words if isinstance(words, str) else words[0]
-    return f"{context}\x04{singular}" if context else singular
+def _singular(context: str | None, words: Words) -> Key:
+    return context, words if isinstance(words, str) else words[0]
 
 
 def _place(module: str) -> Path:

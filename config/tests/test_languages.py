@@ -197,6 +197,15 @@ def test_the_api_refuses_in_the_language_that_is_asked_for(client, db, wanted, m
     assert (answer.json()["detail"]["code"], answer.json()["detail"]["message"]) == ("INVALID_CREDENTIALS", message)
 
 
+def test_the_language_that_somebody_chose_is_kept_by_the_browser(client, db):
+    answer = client.post("/i18n/setlang/", {"language": "nb", "next": "/admin/login/"})
+    cookie = answer.cookies["django_language"]
+    assert (cookie.value, cookie["max-age"], cookie["httponly"]) == ("nb", 365 * 24 * 60 * 60, True)
+    page = client.get("/admin/login/", headers={"Accept-Language": "nl"}).content.decode()
+    assert '<html lang="nb"' in page
+    assert "Logg inn" in page
+
+
 def test_a_refusal_that_was_kept_is_told_in_the_readers_language():
     kept = PeriodClosed(period="2026-03", status="LOCKED").detail()
     assert (kept["message"], kept["status"]) == ("2026-03 is locked; post to an open period.", "LOCKED")
