@@ -68,7 +68,7 @@ def complete(message: Message) -> bool:
 
 
 def collect() -> dict[Key, dict[str, Any]]:
-    """Every marked string that needs a translation, with the files it stands in and the translators' comments."""
+    """Every marked string that needs a translation, with the files or the package it stands in."""
     found: dict[Key, dict[str, Any]] = {}
     for folder in OURS:
         for path in sources(ROOT / folder):
