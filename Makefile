@@ -9,7 +9,7 @@ PRODUCTION := INSECURE_HTTP=off SECRET_KEY=lint-0123456789-abcdefghijklmnopqrstu
 PIN := $(PY) -m uv pip compile -q --upgrade --generate-hashes --universal --fork-strategy fewest --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint audit schema contract bench shell manage requirements clean clean-all venv
+.PHONY: help run stop test lint audit messages schema contract bench shell manage requirements clean clean-all venv
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## */make \1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ lint: venv  ## style, security rules, types, imports, migrations, production set
 
 audit: venv  ## ask the advisory service of PyPI about the pinned packages (needs the network)
 	@$(PY) -m tools.audit
+
+messages: venv  ## collect the strings to translate, merge and compile the catalogues
+	@$(PY) -m tools.messages
 
 schema: venv  ## write docs/openapi.yaml
 	@$(PRODUCTION) $(PY) manage.py spectacular --file docs/openapi.yaml --validate --fail-on-warn

@@ -22,7 +22,7 @@ from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextInputWidg
 from apps.core.admin_privacy import PersonalDataPage, as_file, as_page
 from apps.core.admin_site import ScopedAdmin, ScopedStackedInline, ScopedTabularInline
 from apps.core.display import NOTHING, amount, day, moment, money, status
-from apps.core.errors import DomainError
+from apps.core.errors import DomainError, told_again
 from apps.core.models import Administration, Delivery, Event, Invitation, Job, Membership, Upload, User
 from apps.core.permissions import Act, may, roles_of, roles_with
 from apps.core.services import delivery as deliveries
@@ -354,7 +354,7 @@ class JobAdmin(ScopedAdmin):
 
     operators_may = frozenset({"view"})
 
-    list_display = ("title", "state_shown", "progress_shown", "created_at")
+    list_display = ("title_shown", "state_shown", "progress_shown", "created_at")
     ordering = ("-id",)
 
     def administration_of(self, obj: Job) -> None:
@@ -371,6 +371,10 @@ class JobAdmin(ScopedAdmin):
         state = path("<uuid:object_id>/state/", self.admin_site.admin_view(self.progress_state), name="core_job_state")
         return [page, state, *(url for url in super().get_urls() if url.name != "core_job_change")]
 
+    @admin.display(description=_("job"), ordering="title")
+    def title_shown(self, job: Job) -> str:
+        return str(job)
+
     @admin.display(description=_("state"))
     def state_shown(self, job: Job) -> SafeString:
         return status(job.state, job.get_state_display())
@@ -382,7 +386,8 @@ class JobAdmin(ScopedAdmin):
     def progress(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """How far it is. The page may be left: the work goes on."""
         job = self._job(request, object_id)
-        context = {**self.admin_site.each_context(request), "title": job.title, "opts": self.opts, "job": job,
+        context = {**self.admin_site.each_context(request), "title": str(job), "opts": self.opts, "job": job,
+                   "refusals": [told_again(refusal) for refusal in job.refusals],
                    "percent": _percent(job), "state_url": reverse("admin:core_job_state", args=[job.pk])}  # fmt: skip
         return TemplateResponse(request, "admin/core/job/progress.html", context)
 
@@ -394,7 +399,7 @@ class JobAdmin(ScopedAdmin):
             "done": job.done,
             "total": job.total,
             "percent": _percent(job),
-            "refusals": job.refusals,
+            "refusals": [told_again(refusal) for refusal in job.refusals],
             "finished": job.finished_at is not None,
         }
         return JsonResponse(answer, headers={"Cache-Control": "no-store"})

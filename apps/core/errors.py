@@ -5,6 +5,8 @@ the same rule, the constraint or trigger that says so (``constraint``).
 """
 
 import logging
+from collections.abc import Mapping
+from string import Formatter
 from typing import Any, ClassVar
 
 from django.utils.functional import Promise
@@ -26,9 +28,11 @@ class DomainError(Exception):
     event: ClassVar[str] = ""  # the name under which the log tells that this rule said no, where an operator reads it
 
     by_constraint: ClassVar[dict[str, type["DomainError"]]] = {}
+    by_code: ClassVar[dict[str, type["DomainError"]]] = {}
 
     def __init_subclass__(cls) -> None:
         names = (cls.constraint,) if isinstance(cls.constraint, str) else cls.constraint
+        DomainError.by_code[cls.code] = cls
         if "constraint" in cls.__dict__:
             DomainError.by_constraint.update(dict.fromkeys(names, cls))
 
@@ -37,11 +41,15 @@ class DomainError(Exception):
         super().__init__(facts)
 
     def __str__(self) -> str:
-        return str(self.message).format_map(_Facts(self.facts))
+        return str(self.message).format_map(_Facts(self.words()))
+
+    def words(self) -> dict[str, Any]:
+        """The facts as the message tells them; a code among them is told as a word."""
+        return self.facts
 
     def detail(self) -> dict[str, Any]:
         """The one shape of every refusal, without its envelope."""
-        hint = str(self.hint).format_map(_Facts(self.facts))
+        hint = str(self.hint).format_map(_Facts(self.words()))
         return {"code": self.code, "message": str(self), **({"hint": hint} if hint else {}), **self.facts}
 
     def headers(self) -> dict[str, str]:
@@ -68,6 +76,14 @@ def tell(refusal: DomainError) -> None:
     """Tell the log of a refusal that has an ``event``. Whoever shows a refusal to a person calls this."""
     if refusal.event:
         logger.warning("Refused: %s", refusal.code, extra={"event": refusal.event})
+
+
+def told_again(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """A refusal that was kept as its ``detail``, in the language of whoever reads it now."""
+    kind = DomainError.by_code.get(kept.get("code", ""), DomainError)
+    facts = {name: fact for name, fact in kept.items() if name not in ("code", "message", "hint")}
+    needed = {name for _text, name, _format, _conversion in Formatter().parse(str(kind.message)) if name}
+    return {**kept, **kind(**facts).detail()} if kind.code and needed <= set(facts) else dict(kept)
 
 
 class Invalid(DomainError):

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
@@ -42,6 +43,12 @@ class ScopedQuerySet(models.QuerySet[Any, Any]):
         return self.filter(**{f"{self.administration_path}__in": memberships.values("administration")})
 
 
+def call(model: type[models.Model], **words: Any) -> None:
+    """What people call the fields of ``model``, told beside them: a name is no reason for a migration."""
+    for name, word in words.items():
+        model._meta.get_field(name).verbose_name = word  # type: ignore[union-attr]
+
+
 class Owned(Row):
     """A row that belongs to one administration."""
 
@@ -51,6 +58,9 @@ class Owned(Row):
 
     class Meta:
         abstract = True
+
+
+call(Owned, administration=_("administration"))
 
 
 class AdministrationQuerySet(ScopedQuerySet):
@@ -394,6 +404,17 @@ class Event(Row):
         return self.name
 
 
+call(
+    Event,
+    name=_("event"),
+    administration=_("administration"),
+    subject_type=_("about"),
+    subject_id=_("its id"),
+    by=_("by"),
+    at=_("at"),
+)
+
+
 class Delivery(models.Model):
     """One event on its way to one handler. Claimed with SKIP LOCKED, so many dispatchers may run."""
 
@@ -420,6 +441,18 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event} → {self.handler}"
+
+
+call(
+    Delivery,
+    event=_("event"),
+    handler=_("handler"),
+    attempts=_("attempts"),
+    next_attempt_at=_("next attempt"),
+    delivered_at=_("delivered"),
+    gave_up_at=_("gave up"),
+    last_error=_("last error"),
+)
 
 
 class Counter(models.Model):
@@ -464,7 +497,7 @@ class Job(Row):
         FAILED = "FAILED", _("Failed")
 
     task = models.CharField(max_length=100, help_text="The full name of the Celery task.")
-    title = models.CharField(max_length=200)
+    title = models.CharField(max_length=200)  # in English, ``%(count)s`` for the total: told in the reader's language
     by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     arguments = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
@@ -486,7 +519,10 @@ class Job(Row):
         )
 
     def __str__(self) -> str:
-        return self.title
+        return gettext(self.title) % {"count": self.total}
+
+
+call(Job, created_at=_("created"))
 
 
 class IdempotentRequest(Row):

@@ -15,7 +15,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.datastructures import MultiValueDict
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.errors import IdempotencyKeyOfAnother
@@ -53,11 +52,6 @@ class BillingAdmin(ScopedAdmin):
         """A page of our own in the admin's frame."""
         shown = {**self.admin_site.each_context(request), "title": title, **context}
         return TemplateResponse(request, f"admin/billing/{name}.html", shown)
-
-
-def short_day(value: date) -> str:
-    """A date with its weekday where there is little room: ``Tue 3 Mar 2026``."""
-    return date_format(value, "D j M Y", use_l10n=False)
 
 
 def _of_clinic(entry: Any) -> bool:

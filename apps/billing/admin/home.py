@@ -15,6 +15,7 @@ from apps.billing.importing.mapping import SHIPPED
 from apps.billing.models import Bill, ClinicDay, NightlyClose, Outstanding, Payment, Service, Visit
 from apps.billing.services.days import local_date
 from apps.core import display
+from apps.core.errors import told_again
 from apps.core.models import Administration, Delivery
 from apps.core.money import ZERO
 from apps.core.permissions import Act, may
@@ -192,6 +193,10 @@ def _waiting(administration: Administration, today: date) -> dict[str, Any]:
             "billing_clinicday_changelist", administration__id__exact=administration.pk, close="none"
         ),
         "night": night if night and night.state == NightlyClose.State.REFUSED else None,
+        "night_refusals": [
+            (display.day(date.fromisoformat(one["date"])), told_again(one)["message"])
+            for one in (night.refusals if night else ())
+        ],
         "night_link": link("billing_nightlyclose_change", night.pk) if night else "",
         "close_of_today": close_of_today,
     }

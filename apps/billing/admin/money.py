@@ -23,7 +23,6 @@ from apps.billing.admin.base import (
     once,
     parsed_owed,
     said,
-    short_day,
 )
 from apps.billing.admin.visits import shown_to
 from apps.billing.forms import PayForm, ReasonForm, RefundForm, TenderFormSet, change_due, tenders_of
@@ -112,7 +111,7 @@ class BillAdmin(MoneyAdmin):
 
     @admin.display(description=_("day"))
     def day(self, bill: Bill) -> str:
-        return short_day(bill.clinic_day.date)
+        return display.short_day(bill.clinic_day.date)
 
     @admin.display(description=_("kind"), ordering="kind")
     def kind_shown(self, bill: Bill) -> str:
@@ -215,7 +214,8 @@ class BillAdmin(MoneyAdmin):
             _("The payment is taken.") if new else _("This payment was taken before; nothing was written twice.")
         )
         if change is not None:
-            words = f"{words} {_('Change: %(amount)s.') % {'amount': display.money(change, code)}}"
+            due = _("Change: %(amount)s.") % {"amount": display.money(change, code)}
+            words = f"{words} {due}"
         self.message_user(request, words, messages.SUCCESS if new else messages.INFO)
         return HttpResponseRedirect(address)
 
@@ -314,7 +314,7 @@ class PaymentAdmin(MoneyAdmin):
 
     @admin.display(description=_("day"))
     def day(self, payment: Payment) -> str:
-        return short_day(payment.clinic_day.date)
+        return display.short_day(payment.clinic_day.date)
 
     @admin.display(description=_("method"), ordering="method")
     def method_shown(self, payment: Payment) -> str:

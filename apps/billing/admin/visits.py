@@ -24,7 +24,6 @@ from apps.billing.admin.base import (
     name_of,
     once,
     said,
-    short_day,
 )
 from apps.billing.errors import CodeTaken, PaymentBeyondBill
 from apps.billing.forms import (
@@ -76,7 +75,7 @@ class VisitAdmin(PatientNames):
 
     @admin.display(description=_("date"), ordering="id")
     def day(self, visit: Visit) -> str:
-        return short_day(visit.date)
+        return display.short_day(visit.date)
 
     @admin.display(description=_("state"), ordering="status")
     def state(self, visit: Visit) -> SafeString:

@@ -21,7 +21,8 @@ KEPT_FOR = timedelta(days=90)
 
 
 def start_job(task: str, *, title: str, by: User, arguments: dict[str, Any], total: int = 0) -> Job:
-    """A job that the worker takes up once this transaction commits. ``task`` is the task's full name."""
+    """A job that the worker takes up once this transaction commits. ``task`` is the task's full name, ``title`` is
+    marked with gettext_noop and may name the total as ``%(count)s``."""
     job = Job.objects.create(task=task, title=title, by=by, arguments=arguments, total=total)
     ask(task, str(job.pk))
     return job

@@ -7,8 +7,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.core.events import record
+from apps.core.languages import language_of_books
 from apps.core.laws import prove_deferred
 from apps.core.models import Administration, User
 from apps.core.money import ZERO, exact, total
@@ -134,9 +136,10 @@ def reverse_entry(entry: JournalEntry, *, by: User | None, reason: str, date: da
     if JournalEntry.objects.filter(reverses=entry).exists():
         raise EntryAlreadyReversed(entry=str(entry))
     day = date or first_open_day(entry.administration, entry.date)
-    memo = f"Reversal of {entry}: {reason}"
-    if day != entry.date and date is None:
-        memo += f" ({entry.date} no longer admits posting)"
+    with language_of_books(entry.administration):
+        memo = _("Reversal of %(entry)s: %(reason)s") % {"entry": entry, "reason": reason}
+        if day != entry.date and date is None:
+            memo += " " + _("(%(date)s no longer admits posting)") % {"date": entry.date}
 
     lines = entry.lines.select_related("account", "party", "vat_code").prefetch_related("open_items")
     reversal = post_entry(
@@ -160,7 +163,7 @@ def admitting_period(administration: Administration, day: date) -> Period:
         raise PeriodMissing(date=day)
     for around in Period.objects.around(period):
         if not around.admits_posting:
-            raise PeriodClosed(period=str(around), status=around.get_status_display().lower())
+            raise PeriodClosed(period=str(around), status=around.status)
     return period
 
 
