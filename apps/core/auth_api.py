@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from apps.core import sign_in
 from apps.core.models import Membership, User
+from apps.core.parsers import FormBody, JsonBody
 from apps.core.password_rules import LONGEST
 from apps.core.privacy import attachment
 from apps.core.rate_limits import limited
@@ -208,7 +209,7 @@ class TokenSerializer(AccessSerializer):
 @limited("token")
 @api_view(["POST"])
 @open_to_all
-@parser_classes([parsers.FormParser, parsers.MultiPartParser, parsers.JSONParser])
+@parser_classes([FormBody, parsers.MultiPartParser, JsonBody])
 def token(request: Request) -> Response:
     """Exchange an e-mail address and a password, and the code of a second factor, for tokens."""
     asked = _asked(TokenRequestSerializer, request)
