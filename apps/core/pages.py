@@ -77,8 +77,35 @@ class CodeForm(forms.Form):
     code = forms.CharField(
         label=_("Code"),
         max_length=40,
-        widget=forms.TextInput({"autocomplete": "one-time-code", "inputmode": "text", "autofocus": True}),
+        widget=forms.TextInput({"autocomplete": "one-time-code", "inputmode": "text"}),
     )
+
+
+class SetUpForm(CodeForm):
+    """The first code of a new app. Whoever is signed in proves anew who they are: by their password, or with a code of
+    the app that the new one replaces (OWASP ASVS 7.5.1)."""
+
+    def __init__(self, proving: User | None, *args: Any) -> None:
+        super().__init__(*args)
+        self.proving = proving
+        if proving is None:
+            return
+        if second_factor.is_set_up(proving):
+            label = _("Code of the app that you use now, or a recovery code")
+            self.fields["proof"] = forms.CharField(label=label, max_length=40)
+        else:
+            self.fields["proof"] = PasswordField(_("Your password"), new=False)
+        self.fields["code"].label = _("Code of the new app")
+        self.order_fields(["proof", "code"])
+
+    def clean_proof(self) -> str:
+        proof: str = self.cleaned_data["proof"]
+        user: Any = self.proving
+        if second_factor.is_set_up(user):
+            second_factor.prove(user, proof)
+        elif not user.check_password(proof):
+            raise ValidationError(_("This is not your password."))
+        return proof
 
 
 class NewPasswordForm(forms.Form):
@@ -196,12 +223,12 @@ def set_up_second_factor(request: HttpRequest) -> HttpResponse:
     device = second_factor.begin(user)
     picture = segno.make(device.config_url, error="m").svg_inline(scale=5, border=2, title=_("QR code for the app"))
     secret = second_factor.readable_secret(device)
-    form = CodeForm(_given(request))
-    if form.is_valid():
-        try:
-            codes = second_factor.set_up(user, form.cleaned_data["code"])
-        except DomainError as refusal:
-            return _form(request, "set_up_second_factor", form, refusal=refusal, picture=picture, secret=secret)
+    form = SetUpForm(signed_in, _given(request))
+    try:
+        codes = second_factor.set_up(user, form.cleaned_data["code"]) if form.is_valid() else None
+    except DomainError as refusal:
+        return _form(request, "set_up_second_factor", form, refusal=refusal, picture=picture, secret=secret)
+    if codes:
         if signed_in:
             update_session_auth_hash(request, user)
         else:
@@ -451,6 +478,9 @@ def _form(
 ) -> HttpResponse:
     if refusal:
         tell(refusal)
+    first = next(iter(form.fields.values()), None)
+    if first and not form.is_bound:
+        first.widget.attrs["autofocus"] = True
     answer = render(
         request,
         f"account/{name}.html",

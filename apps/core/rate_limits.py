@@ -56,6 +56,8 @@ LIMITS = {
         Limit("reset_password", 5, 60, per="address"),
         # OWASP ASVS 4.0 2.2.1 (5.0: 6.3.1): many addresses together guess no faster than this.
         Limit("sign_in_account", 100, 60 * 60, per="account"),
+        # Whoever registers may write to anybody through us: not to many.
+        Limit("invitation", 20, 60 * 60),
         Limit("recalculate", 5, 60, when_broken="admit"),
         Limit("vat_return", 10, 60, when_broken="admit"),
         Limit("document_reprocess", 20, 60),

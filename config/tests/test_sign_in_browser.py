@@ -78,10 +78,10 @@ def test_from_registration_to_the_second_factor(person, post_office):
     els.looks("second-factor")
     device = User.objects.get(email=ELS).totpdevice_set.get()
     assert els.page.locator(".secret").inner_text().replace(" ", "") in device.config_url
-    els.fills(Code="000000")
+    els.fills(Your_password=PASSWORD, Code_of_the_new_app="000000")
     els.presses("Set up")
     els.reads("This code is wrong")
-    els.fills(Code=code_of(device))
+    els.fills(Your_password=PASSWORD, Code_of_the_new_app=code_of(device))
     els.presses("Set up")
     els.looks("recovery-codes")
     codes = els.page.locator(".codes li").all_inner_texts()
