@@ -9,7 +9,7 @@ RUN SECRET_KEY=unused DATABASE_URL=postgres://unused/unused STATIC_ROOT=/static 
     && python -m compileall -q apps config
 
 FROM python:3.12-slim
-RUN useradd --system --uid 10001 --no-create-home daybook && install -d -o daybook /var/lib/daybook
+RUN useradd --system --uid 10001 --no-create-home daybook && install -d -o daybook -m 0700 /var/lib/daybook /var/lib/daybook/uploads
 COPY --from=build /venv /venv
 COPY --from=build /static /static
 COPY --from=build /daybook /daybook

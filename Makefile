@@ -9,7 +9,7 @@ PRODUCTION := INSECURE_HTTP=off SECRET_KEY=lint-0123456789-abcdefghijklmnopqrstu
 PIN := $(PY) -m uv pip compile -q --upgrade --generate-hashes --universal --fork-strategy fewest --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint schema contract bench shell manage requirements clean clean-all venv
+.PHONY: help run stop test lint audit messages schema contract bench shell manage requirements clean clean-all venv
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## */make \1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -23,13 +23,20 @@ stop: venv  ## end what runs from this folder
 test: venv  ## all tests, on servers of their own (ARGS="apps/ledger -k lock")
 	@$(DEV) test -n 2 $(ARGS)
 
-lint: venv  ## style, types, imports, migrations, production settings
+lint: venv  ## style, security rules, types, imports, migrations, production settings
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+	@$(PY) -m bandit -q -r apps config tools bench conftest.py gunicorn.conf.py -c pyproject.toml
 	@$(PRODUCTION) $(PY) -m mypy
 	@PYTHONPATH=. $(VENV)/bin/lint-imports
 	@$(PRODUCTION) $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
+
+audit: venv  ## ask the advisory service of PyPI about the pinned packages (needs the network)
+	@$(PY) -m tools.audit
+
+messages: venv  ## collect the strings to translate, merge and compile the catalogues
+	@$(PY) -m tools.messages
 
 schema: venv  ## write docs/openapi.yaml
 	@$(PRODUCTION) $(PY) manage.py spectacular --file docs/openapi.yaml --validate --fail-on-warn

@@ -5,19 +5,23 @@ Tests connect as the application role, to a copy of a template database that the
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 import uuid
 from contextlib import contextmanager
+from email import message_from_bytes, policy
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from aiosmtpd.controller import Controller
 from psycopg import sql
 
 from apps.core.management.commands.create_roles import grant_rows, no_temporary_tables
@@ -195,11 +199,6 @@ def live_server():
     flushing_is_refused()
 
 
-@pytest.fixture
-def no_limits():
-    """Placeholder until rate limits come."""
-
-
 # -- servers --------------------------------------------------------------------------------------
 
 
@@ -213,6 +212,38 @@ def pytest_configure(config):
     from django.conf import settings
 
     settings.CELERY_BROKER_URL = broker_url()
+
+
+@pytest.fixture(scope="session")
+def broker():
+    import redis
+
+    with redis.Redis.from_url(broker_url()) as broker:
+        yield broker
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_counted_yet(broker):
+    """No test meets the limits that another one used up."""
+    forget_counts(broker)
+
+
+def forget_counts(broker):
+    counted = broker.keys("rate:*")
+    if counted:
+        broker.delete(*counted)
+
+
+@pytest.fixture
+def no_limits(broker, monkeypatch):
+    """For tests of what comes after a limit: none here; calling it forgets what ``site`` counted."""
+    from dataclasses import replace
+
+    from apps.core.rate_limits import LIMITS
+
+    for name, limit in LIMITS.items():
+        monkeypatch.setitem(LIMITS, name, replace(limit, calls=1_000_000))
+    return lambda: forget_counts(broker)
 
 
 @contextmanager
@@ -251,18 +282,63 @@ def until(ready, started, log, seconds=30):
         time.sleep(0.05)
 
 
+class PostOffice:
+    """An SMTP server (RFC 5321) that keeps what it is given."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.messages = []
+        self.arrived = threading.Condition()
+
+    async def handle_DATA(self, server, session, envelope):
+        with self.arrived:
+            self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
+            self.arrived.notify_all()
+        return "250 OK"
+
+    def letter_to(self, address, about, seconds=20):
+        """The newest message to ``address`` whose subject holds ``about``, once it is there."""
+
+        def found():
+            mine = [one for one in self.messages if one["To"] == address and about in one["Subject"]]
+            return mine[-1] if mine else None
+
+        with self.arrived:
+            assert self.arrived.wait_for(found, seconds), f"no e-mail about {about!r} came to {address}"
+            return found()
+
+    def link_to(self, address, about):
+        """The address of the page that the newest such message leads to, without the site."""
+        body = self.letter_to(address, about).get_content()
+        link = re.search(r"https?://[^/\s]+(/\S+\?token=\S+)", body)
+        assert link, body
+        return link.group(1)
+
+
 @pytest.fixture
-def process_env(committed):
-    env = os.environ | {"DATABASE_URL": url_of(committed), "REDIS_URL": broker_url()}
+def post_office():
+    """Where the e-mails of ``site`` and ``worker`` go."""
+    office = PostOffice()
+    controller = Controller(office, hostname="127.0.0.1", port=office.port)
+    controller.start()
+    yield office
+    controller.stop()
+
+
+@pytest.fixture
+def process_env(committed, post_office):
+    env = os.environ | {"DATABASE_URL": url_of(committed), "REDIS_URL": broker_url(), "LOG_FORMAT": "json"}
+    env["EMAIL_URL"] = f"smtp://127.0.0.1:{post_office.port}"
     del env["DATABASE_OWNER_URL"]  # as in production: web and worker know nothing of the owner
     return env
 
 
 @pytest.fixture
 def site(process_env, tmp_path):
-    """The site as production runs it, on the committed database; ``site.url`` is its address."""
+    """The site as production runs it, on the committed database; with its ``url`` and the ``pid`` of its master."""
 
     class Site:
+        pid = 0
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         log = tmp_path / "web.log"
@@ -275,6 +351,7 @@ def site(process_env, tmp_path):
 
     with process(WEB.format(host="127.0.0.1", port=Site.port), process_env, Site.log) as started:
         until(answers, started, Site.log)
+        Site.pid = started.pid
         yield Site
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+os.environ.setdefault("LOG_LEVEL", "WARNING")  # figures stand on stdout, and so would what happens in the books
 SIZE = os.environ.get("SIZE")
 
 _missed: list[str] = []

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import django_stubs_ext
 import environ
+from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.conf import global_settings
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
+
+from apps.core import logs
 
 django_stubs_ext.monkeypatch()  # typed Django classes can be written as they are checked
 
@@ -18,9 +22,12 @@ env = environ.Env(
     INSECURE_HTTP=(bool, False),
     ALLOWED_HOSTS=(list, ["localhost", "127.0.0.1"]),
     CSRF_TRUSTED_ORIGINS=(list, []),
+    TRUSTED_PROXIES=(int, 0),
     REDIS_URL=(str, "redis://127.0.0.1:6379/0"),
     LOG_LEVEL=(str, "INFO"),
     SITE_URL=(str, "http://localhost:8000"),
+    LOG_FORMAT=(str, "json"),
+    METRICS_TOKEN=(str, ""),
     DEFAULT_FROM_EMAIL=(str, "Daybook <daybook@localhost>"),
     EMAIL_SERVICE=(str, ""),
     SESSION_IDLE_MINUTES=(int, 30),
@@ -32,6 +39,7 @@ SECRET_KEY = env("SECRET_KEY")
 ALLOWED_HOSTS = env("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env("CSRF_TRUSTED_ORIGINS")
 SITE_URL = env("SITE_URL").rstrip("/")  # what links in e-mails begin with
+TRUSTED_PROXIES = env("TRUSTED_PROXIES")  # how many of ours stand in front and add to X-Forwarded-For
 
 INSTALLED_APPS = [
     "unfold",
@@ -60,6 +68,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "apps.core.middleware.observe",
+    "apps.core.middleware.protect",
+    "apps.core.middleware.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -113,6 +124,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Ten failures lock an account for the address that they came from, known or not (apps/core/services/lockout.py).
 AXES_FAILURE_LIMIT = 10
+AXES_CLIENT_IP_CALLABLE = "apps.core.services.lockout.address"
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
@@ -130,6 +142,9 @@ LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("nl", _("Dutch")), ("nb", _("Norwegian"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
@@ -139,6 +154,39 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env("STATIC_ROOT", default=str(BASE_DIR / "var" / "static"))
 WHITENOISE_USE_FINDERS = True
 
+# Files that people send: outside whatever the site serves, in a folder or, where a bucket is named, in S3.
+UPLOADS_FOLDER = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {
+        "location": env("UPLOADS_ROOT", default=str(BASE_DIR / "var" / "uploads")),
+        "file_permissions_mode": 0o600,
+        "directory_permissions_mode": 0o700,
+    },
+}
+UPLOADS_S3_BUCKET = env("UPLOADS_S3_BUCKET", default="")
+S3_KEY_ID, _colon, S3_KEY = env("UPLOADS_S3_CREDENTIALS", default="").partition(":")
+UPLOADS_BUCKET = {
+    "BACKEND": "storages.backends.s3.S3Storage",
+    "OPTIONS": {
+        "bucket_name": UPLOADS_S3_BUCKET,
+        "endpoint_url": env("UPLOADS_S3_ENDPOINT", default="") or None,
+        "region_name": env("UPLOADS_S3_REGION", default="") or None,
+        "access_key": S3_KEY_ID or None,
+        "secret_key": S3_KEY or None,
+        "querystring_auth": True,
+        "file_overwrite": False,
+        "object_parameters": {"ServerSideEncryption": "AES256", "CacheControl": "private, no-store"},
+        "max_memory_size": 1024 * 1024,  # bytes of a file that is read; 0 would mean all of them
+    },
+}
+STORAGES = {
+    **global_settings.STORAGES,
+    "uploads": UPLOADS_BUCKET if UPLOADS_S3_BUCKET else UPLOADS_FOLDER,
+}
+FILE_UPLOAD_HANDLERS = ["apps.core.uploads.receiving.BoundedUploadHandler"]
+CLAMAV_URL = env("CLAMAV_URL", default="")
+UPLOAD_SCANNER = "apps.core.uploads.clamav.scan" if CLAMAV_URL else ""  # takes a file, returns a verdict or refuses
+
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 if env("EMAIL_SERVICE"):  # postmark, brevo, mailgun, ...: django-anymail; its settings are ANYMAIL_* of the environment
     EMAIL_BACKEND = f"anymail.backends.{env('EMAIL_SERVICE')}.EmailBackend"
@@ -146,16 +194,37 @@ if env("EMAIL_SERVICE"):  # postmark, brevo, mailgun, ...: django-anymail; its s
         name.removeprefix("ANYMAIL_"): value for name, value in os.environ.items() if name.startswith("ANYMAIL_")
     }
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL")
+EMAIL_TIMEOUT = 10  # seconds; a mail server that hangs must not hold up the next event
 
 if not env("INSECURE_HTTP"):
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^health/?$"]
+    SECURE_REDIRECT_EXEMPT = [r"^(health|metrics)/?$"]  # asked on the machine itself
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
+    LANGUAGE_COOKIE_SECURE = True
+    # The prefix binds a cookie to this very host: no neighbour under the same domain can plant one.
+    SESSION_COOKIE_NAME = "__Host-session"
+    CSRF_COOKIE_NAME = "__Host-csrf"
+CSRF_COOKIE_HTTPONLY = True  # forms carry the token; no script of ours reads it
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+# What the admin's theme needs beyond it: Alpine.js evaluates its attributes, and the theme styles in place.
+ADMIN_CONTENT_SECURITY_POLICY = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
 OPERATORS_NEED_SECOND_FACTOR = env.bool("OPERATORS_NEED_SECOND_FACTOR", default=not env("INSECURE_HTTP"))
 SESSION_IDLE = timedelta(minutes=env("SESSION_IDLE_MINUTES"))
 SESSION_COOKIE_AGE = 12 * 60 * 60  # in any case, counted from the sign-in
@@ -167,7 +236,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["apps.core.rate_limits.Throttle"],
+    "DEFAULT_PARSER_CLASSES": ["apps.core.parsers.JsonBody"],
     "DEFAULT_SCHEMA_CLASS": "apps.core.api.AutoSchema",
     "EXCEPTION_HANDLER": "apps.core.api.refuse",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -189,11 +259,17 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"HealthStatusEnum": "apps.core.health.STATUSES"},
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }
 
 CELERY_BROKER_URL = env("REDIS_URL")
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 4 * 60 * 60}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 4 * 60 * 60,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 2,
+    "max_retries": 0,  # a request that asks for a task does not wait for a broker that is away; worker and beat do
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -201,11 +277,14 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "config.celery:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds: it leaves its heartbeat as it ticks
 CELERY_BEAT_SCHEDULE = {
     "close days that are due": {"task": "apps.billing.tasks.close_due_days", "schedule": 60.0},
     "forget": {"task": "apps.core.tasks.forget", "schedule": 24 * 60 * 60.0},
     "resume jobs": {"task": "apps.core.tasks.resume_jobs", "schedule": 60.0},
-    "deliver events": {"task": "apps.core.tasks.deliver_events", "schedule": 5.0},
+    # Asked for at every commit as well. One that waited is of no more use than the next.
+    "deliver events": {"task": "apps.core.tasks.deliver_events", "schedule": 5.0, "options": {"expires": 5.0}},
 }
 
 # What verify_books proves by reading: modules with a list ``ALL`` of checks.
@@ -218,13 +297,11 @@ EVENT_HANDLERS: dict[str, list[str]] = {
     "billing.nightly_close_ended": ["apps.billing.handlers.mail_signers"],
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env("LOG_LEVEL")},
-}
+LOGGING = logs.settings_for(level=env("LOG_LEVEL"), form=env("LOG_FORMAT"))
+
+# Gauges for Prometheus: modules with a list ``ALL``, read at each scrape.
+METRICS_TOKEN = env("METRICS_TOKEN")
+GAUGES = ["apps.core.gauges", "apps.billing.gauges"]
 
 UNFOLD = {
     "SITE_TITLE": "Daybook",
@@ -236,10 +313,15 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SITE_URL": None,
     "SHOW_LANGUAGES": True,
-    "ACCOUNT": {"navigation": [{"title": _("Your account"), "link": reverse_lazy("account")}]},
     "BORDER_RADIUS": "6px",
     "DASHBOARD_CALLBACK": "config.sidebar.dashboard",
     "STYLES": ["/static/daybook/daybook.css"],
     "SCRIPTS": ["/static/daybook/daybook.js"],
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Your account"), "link": reverse_lazy("account")},
+            {"title": _("Your data"), "link": reverse_lazy("own_data")},
+        ]
+    },
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "config.sidebar.navigation"},
 }

@@ -60,6 +60,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, Any]]]] = [
         [
             (_("Events"), "history", "core.Event"),
             (_("Jobs"), "sync", "core.Job"),
+            (_("Files"), "attach_file", "core.Upload"),
             (_("Deliveries"), "outgoing_mail", "core.Delivery"),
         ],
     ),

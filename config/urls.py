@@ -5,12 +5,14 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.defaults import page_not_found, server_error
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from apps.billing.admin.home import import_template
 from apps.core import api as core_api
-from apps.core import auth_api, pages
+from apps.core import auth_api, pages, uploads_api
+from apps.core.admin import own_data
 from apps.core.admin_site import choices_while_typing
+from apps.core.metrics import metrics
 
 api_v1: list[URLPattern | URLResolver] = [
     path("auth/register/", auth_api.register, name="register"),
@@ -21,6 +23,8 @@ api_v1: list[URLPattern | URLResolver] = [
     path("auth/token/", auth_api.token, name="token"),
     path("auth/token/refresh/", auth_api.refresh, name="refresh"),
     path("auth/me/", auth_api.me, name="me"),
+    path("auth/me/export/", auth_api.me_export, name="me_export"),
+    path("", include(uploads_api.router.urls)),
     path("billing/", include("apps.billing.urls")),
 ]
 
@@ -41,14 +45,20 @@ account: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("health/", core_api.health_state, name="health"),
+    path("metrics/", metrics, name="metrics"),
     path("api/v1/", include(api_v1)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="swagger"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api_docs.html"),
+        name="swagger",
+    ),
     path("account/", include(account)),
     path("i18n/setlang/", pages.choose_language, name="set_language"),
     path("admin/import-template/", admin.site.admin_view(import_template), name="import_template"),
     path("admin/login/", pages.sign_in_page),  # instead of the admin's own, under its name
     path("admin/password_change/", pages.change_password_page),
+    path("admin/personal-data/", admin.site.admin_view(own_data), name="own_data"),
     path("admin/autocomplete/", admin.site.admin_view(choices_while_typing)),
     path("admin/", admin.site.urls),
 ]

@@ -48,6 +48,7 @@ def application(servers):
     env.setdefault("SECRET_KEY", servers.kept["secret_key"])
     env.setdefault("INSECURE_HTTP", "on")  # http on this machine; production speaks https
     env.setdefault("STATIC_ROOT", str(VAR / "static"))
+    env.setdefault("LOG_FORMAT", "line")
     env["PYTHONUNBUFFERED"] = "1"
     env["PYTHONWARNINGS"] = env.get("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges")
     (VAR / "static").mkdir(parents=True, exist_ok=True)
@@ -170,6 +171,8 @@ def test(*words):
             env["DAYBOOK_TEST_REDIS"] = "ours"  # may be emptied between tests
         if not (env.get("CHROMIUM") or shutil.which("chromium")) and "DAYBOOK_REQUIRE_BROWSER" not in env:
             env["DAYBOOK_NO_BROWSER"] = "1"
+        env["UPLOADS_ROOT"] = str(servers.folder / "uploads")
+        shutil.rmtree(env["UPLOADS_ROOT"], ignore_errors=True)
         return run([PYTHON, "-m", "pytest", *words], env, ROOT)
 
 

@@ -102,6 +102,19 @@ class NoteKept(Conflict):
     constraint = "close_note_append_only"
 
 
+class PatientErased(Conflict):
+    code = "PATIENT_ERASED"
+    message = _("An erased patient stays erased.")
+    hint = _("Register the person anew: they get a new code.")
+    constraint = "patient_erased"
+
+
+class PatientNotSettled(Conflict):
+    code = "PATIENT_NOT_SETTLED"
+    message = _("{patient} has {visits} open visits and {bills} unsettled bills, and the name is needed until then.")
+    hint = _("Close the visits; take, give back or credit what is open; then erase.")
+
+
 class RangeReversed(Invalid):
     code = "RANGE_REVERSED"
     message = _("The range ends on {end_date}, before it starts on {start_date}.")

@@ -166,9 +166,6 @@ class RegisterForm(ClinicForm):
             self._find(typed)
         elif not name and "new_name" not in self.errors:
             self.add_error("patient", _("Type the patient's code or name, or fill in a new patient."))
-        code = (asked.get("new_code") or "").strip()
-        if name and code and Patient.objects.filter(administration=self.administration, code=code).exists():
-            self.add_error("new_code", _("%(code)s is in use.") % {"code": code})
         return asked
 
     def _find(self, typed: str) -> None:
@@ -315,7 +312,12 @@ class ReasonForm(ClinicForm):
 
 
 class NoteForm(ClinicForm):
-    text = forms.CharField(label=_("Note"), max_length=10_000, widget=forms.Textarea(attrs={"rows": 2}))
+    text = forms.CharField(
+        label=_("Note"),
+        max_length=10_000,
+        help_text=_("Notes stay with the books for years: write no patient's name."),
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
 
 
 class OptionalNoteForm(ClinicForm):

@@ -17,9 +17,54 @@ clinic_day_kept = Law(
     """,
 )
 
-bill_append_only = append_only("bill_append_only", "bills never change; a credit note corrects them")
+patient_stays_erased = Law(
+    name="stays_erased",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert | pgtrigger.Update,
+    func=f"""
+    IF TG_OP = 'UPDATE' THEN
+        IF OLD.erased_at IS NOT NULL AND NEW.erased_at IS DISTINCT FROM OLD.erased_at THEN
+            {refuse("patient_erased", "an erased patient stays erased")}
+        END IF;
+    END IF;
+    IF NEW.erased_at IS NOT NULL AND EXISTS (SELECT FROM billing_patientidentity WHERE patient_id = NEW.id) THEN
+        {refuse("patient_erased", "a patient is erased when nothing says who they are")}
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+# FOR SHARE: whoever names a patient waits for the erasure under way, and finds the patient erased.
+identity_of_nobody_erased = Law(
+    name="of_nobody_erased",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert | pgtrigger.Update,
+    declare=[("erased", "timestamptz")],
+    func=f"""
+    SELECT erased_at INTO erased FROM billing_patient WHERE id = NEW.patient_id FOR SHARE;
+    IF erased IS NOT NULL THEN
+        {refuse("patient_erased", "an erased patient gets no name again")}
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+bill_append_only = append_only(
+    "bill_append_only",
+    "bills never change; a credit note corrects them",
+    erasable="reason",
+    once="EXISTS (SELECT FROM billing_patient WHERE id = NEW.patient_id AND erased_at IS NOT NULL)",
+)
 bill_line_append_only = append_only("bill_append_only", "bill lines never change; a credit note corrects them")
-payment_append_only = append_only("payment_append_only", "payments never change; a refund corrects them")
+payment_append_only = append_only(
+    "payment_append_only",
+    "payments never change; a refund corrects them",
+    erasable="reason",
+    once="""
+        EXISTS (SELECT FROM billing_bill bill JOIN billing_patient patient ON patient.id = bill.patient_id
+                WHERE bill.id = NEW.bill_id AND patient.erased_at IS NOT NULL)
+    """,
+)
 
 # FOR SHARE: closing the day waits for what is under way, and what comes then finds the day finalized.
 day_open = Law(

@@ -6,8 +6,9 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -18,18 +19,17 @@ from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextInputWidget
 
+from apps.core.admin_privacy import PersonalDataPage, as_file, as_page
 from apps.core.admin_site import ScopedAdmin, ScopedStackedInline, ScopedTabularInline
 from apps.core.display import NOTHING, amount, day, moment, money, status
-from apps.core.errors import DomainError
-from apps.core.models import Administration, Delivery, Event, Invitation, Job, Membership, User
+from apps.core.errors import DomainError, told_again
+from apps.core.models import Administration, Delivery, Event, Invitation, Job, Membership, Upload, User
 from apps.core.permissions import Act, may, roles_of, roles_with
 from apps.core.services import delivery as deliveries
-from apps.core.services import invitations, lockout, people, second_factor
+from apps.core.services import invitations, lockout, people, privacy, second_factor
 
 __all__ = ["ScopedAdmin", "ScopedStackedInline", "ScopedTabularInline", "amount", "day", "moment", "money", "status"]
 
-
-BREAK = SafeString("<br>")
 
 admin.site.unregister(Group)  # what people may do stands in their memberships
 admin.site.unregister(TOTPDevice)  # its page would show the secret
@@ -84,7 +84,7 @@ class AdministrationAdmin(ScopedAdmin):
 
 
 @admin.register(User)
-class UserAdmin(ScopedAdmin):
+class UserAdmin(PersonalDataPage):
     """A person: where they work, what they did last. Nobody makes people here: they register or are invited."""
 
     view_act = Act.MANAGE_PEOPLE
@@ -100,8 +100,22 @@ class UserAdmin(ScopedAdmin):
     readonly_fields = ("email", "last_login", "second_factor", "works_in", "last_actions")
     actions = ("lift_lockout", "remove_second_factor")
 
+    data_of = staticmethod(privacy.data_of_user)
+    export = staticmethod(privacy.export_user)
+    erase = staticmethod(privacy.erase_user)
+    what_happens = _(
+        "Erasing empties the name, the e-mail address and the password, ends every role and session, and lets the "
+        "person in no more. What they posted and signed stays in the books, by “Erased person”. It cannot be undone."
+    )
+
+    def may_answer_for(self, by: User, person: User) -> bool:
+        return privacy.may_answer_for(by, person)
+
     def administration_of(self, obj: User) -> None:
         return None  # ``reach`` has found a person only where the act is allowed
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj and obj.erased_at)
 
     def reach(self, rows: Any, user: User, roles: Any) -> Any:
         rows = rows.annotate(has_second_factor=Exists(TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)))
@@ -117,16 +131,16 @@ class UserAdmin(ScopedAdmin):
         return person
 
     @admin.display(description=_("works in"))
-    def works_in(self, person: Any) -> SafeString:
+    def works_in(self, person: Any) -> SafeString | str:
         shared = _shared(Membership.objects.filter(user=person), person.seen_by).select_related("administration")
         told = [(membership.administration, membership.get_role_display()) for membership in shared]
-        return format_html_join(BREAK, "{} · {}", told) or SafeString(NOTHING)
+        return _lines(told)
 
     @admin.display(description=_("did last"))
-    def last_actions(self, person: Any) -> SafeString:
+    def last_actions(self, person: Any) -> SafeString | str:
         events = _shared(Event.objects.filter(by=person), person.seen_by).select_related("administration")[:20]
         told = [(date_format(timezone.localtime(event.at), "DATETIME_FORMAT"), event.name) for event in events]
-        return format_html_join(BREAK, "{} · {}", told) or SafeString(NOTHING)
+        return _lines(told)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
@@ -149,6 +163,11 @@ class UserAdmin(ScopedAdmin):
             self.message_user(request, words, messages.SUCCESS)
 
 
+def _lines(told: Any) -> SafeString | str:
+    lines = format_html_join("", "<li>{} · {}</li>", told)
+    return format_html("<ul>{}</ul>", lines) if lines else NOTHING
+
+
 def _shared(rows: Any, seen_by: User) -> Any:
     """Of ``rows``, what an operator or a colleague who manages people may be told."""
     if seen_by.is_superuser:
@@ -156,6 +175,15 @@ def _shared(rows: Any, seen_by: User) -> Any:
     return rows.filter(
         administration__in=Administration.objects.visible_to(seen_by, roles=roles_with(Act.MANAGE_PEOPLE))
     )
+
+
+def own_data(request: HttpRequest) -> HttpResponse:
+    """What is held about whoever is signed in, for themselves."""
+    user: Any = request.user
+    if request.method == "POST":
+        return as_file(privacy.export_user(user, by=user))
+    title, data = _("What is held about you"), privacy.data_of_user(user)
+    return as_page(request, {**admin.site.each_context(request), "title": title, "data": data})
 
 
 @admin.register(Membership)
@@ -269,12 +297,31 @@ class EventAdmin(ScopedAdmin):
         return verb == "view" and may(user, Act.READ_LEDGER, obj.administration_id)
 
 
+class DeliveryState(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+    states = {
+        "gave-up": Q(gave_up_at__isnull=False),
+        "waiting": Q(gave_up_at=None, delivered_at=None),
+        "delivered": Q(delivered_at__isnull=False),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("gave-up", _("Gave up")), ("waiting", _("Waiting")), ("delivered", _("Delivered"))]
+
+    def queryset(self, request: HttpRequest, rows: Any) -> Any:
+        return rows.filter(self.states.get(self.value() or "", Q()))
+
+
 @admin.register(Delivery)
 class DeliveryAdmin(ScopedAdmin):
+    """Events on their way; those that gave up wait here for somebody to mend the cause and try them again."""
+
     operators_may = frozenset({"view", "retry"})
 
-    list_display = ("event", "handler", "attempts", "state", "next_attempt_at")
-    list_filter = (("gave_up_at", admin.EmptyFieldListFilter), "handler")
+    list_display = ("event", "handler", "attempts", "state", "last_error", "next_attempt_at")
+    list_filter = (DeliveryState, "handler")
+    ordering = ("-id",)
     list_select_related = ("event",)
     fields = ("event", "handler", "attempts", "state", "next_attempt_at", "delivered_at", "gave_up_at", "last_error")
     actions = ("retry",)
@@ -307,7 +354,7 @@ class JobAdmin(ScopedAdmin):
 
     operators_may = frozenset({"view"})
 
-    list_display = ("title", "state_shown", "progress_shown", "created_at")
+    list_display = ("title_shown", "state_shown", "progress_shown", "created_at")
     ordering = ("-id",)
 
     def administration_of(self, obj: Job) -> None:
@@ -324,6 +371,10 @@ class JobAdmin(ScopedAdmin):
         state = path("<uuid:object_id>/state/", self.admin_site.admin_view(self.progress_state), name="core_job_state")
         return [page, state, *(url for url in super().get_urls() if url.name != "core_job_change")]
 
+    @admin.display(description=_("job"), ordering="title")
+    def title_shown(self, job: Job) -> str:
+        return str(job)
+
     @admin.display(description=_("state"))
     def state_shown(self, job: Job) -> SafeString:
         return status(job.state, job.get_state_display())
@@ -335,7 +386,8 @@ class JobAdmin(ScopedAdmin):
     def progress(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """How far it is. The page may be left: the work goes on."""
         job = self._job(request, object_id)
-        context = {**self.admin_site.each_context(request), "title": job.title, "opts": self.opts, "job": job,
+        context = {**self.admin_site.each_context(request), "title": str(job), "opts": self.opts, "job": job,
+                   "refusals": [told_again(refusal) for refusal in job.refusals],
                    "percent": _percent(job), "state_url": reverse("admin:core_job_state", args=[job.pk])}  # fmt: skip
         return TemplateResponse(request, "admin/core/job/progress.html", context)
 
@@ -347,7 +399,7 @@ class JobAdmin(ScopedAdmin):
             "done": job.done,
             "total": job.total,
             "percent": _percent(job),
-            "refusals": job.refusals,
+            "refusals": [told_again(refusal) for refusal in job.refusals],
             "finished": job.finished_at is not None,
         }
         return JsonResponse(answer, headers={"Cache-Control": "no-store"})
@@ -357,6 +409,31 @@ class JobAdmin(ScopedAdmin):
         if job is None:
             raise Http404
         return job
+
+
+@admin.register(Upload)
+class UploadAdmin(ScopedAdmin):
+    """What was sent, to look at and to download. Files come and go with what they are for."""
+
+    view_act = Act.READ_FILES
+
+    list_display = ("file_name", "purpose", "size_shown", "uploaded_by", "uploaded_at", "administration", "download")
+    list_filter = ("administration", "purpose")
+    list_select_related = ("uploaded_by", "administration")
+    search_fields = ("file_name",)
+    ordering = ("-id",)
+    fields = (
+        "download", "file_name", "purpose", "file_type", "size_shown", "sha256", "scan_verdict", "uploaded_by",
+        "uploaded_at", "administration",
+    )  # fmt: skip
+
+    @admin.display(description=_("size"), ordering="file_size")
+    def size_shown(self, upload: Upload) -> str:
+        return filesizeformat(upload.file_size)
+
+    @admin.display(description=_("download"))
+    def download(self, upload: Upload) -> SafeString:
+        return format_html('<a href="{}">{}</a>', reverse("upload-content", args=[upload.pk]), _("Download"))
 
 
 def _percent(job: Job) -> int:

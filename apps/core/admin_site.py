@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.forms import PaginationInlineFormSet
 
-from apps.core.errors import DomainError, refusal_for
+from apps.core.errors import DomainError, refusal_for, tell
 from apps.core.events import record
 from apps.core.exporting import export
 from apps.core.models import Administration, User
@@ -208,6 +208,15 @@ class ScopedAdmin(ByActs, ModelAdmin):
         record(f"{self._noun}_deleted", obj, by=request.user)  # type: ignore[arg-type]
         super().delete_model(request, obj)
 
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing: the events say who did what. Django's own log would repeat the names of people beside them."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing, as above."""
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Nothing, as above."""
+
     @property
     def _noun(self) -> str:
         return f"{self.opts.app_label}.{self.opts.model_name}"
@@ -304,6 +313,7 @@ def _refusal(error: Exception) -> DomainError:
     refusal = error if isinstance(error, DomainError) else refusal_for(error)
     if refusal is None:
         raise error
+    tell(refusal)
     return refusal
 
 

@@ -3,28 +3,30 @@
 from decimal import Decimal
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig, ValidationError
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.db import IntegrityError, models
 from django.http import Http404, HttpRequest, JsonResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
 from drf_spectacular.openapi import AutoSchema as SpectacularSchema
 from drf_spectacular.utils import Direction, OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import exceptions, permissions, serializers, status, viewsets
-from rest_framework.decorators import api_view, permission_classes
+from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core import health
-from apps.core.errors import AdministrationRequired, DomainError, refusal_for
+from apps.core.errors import AdministrationRequired, BodyTooLarge, DomainError, refusal_for, tell
 from apps.core.idempotency import HEADER, Idempotent
 from apps.core.models import Administration
 from apps.core.money import quantize
 from apps.core.permissions import MAY, Act, may, may_somewhere, roles_of, roles_with
+from apps.core.rate_limits import LIMITS
 
 # Refusals ------------------------------------------------------------------------------------------------------------
 
@@ -36,7 +38,6 @@ _CODES: list[tuple[type[Exception], str]] = [
     (exceptions.MethodNotAllowed, "METHOD_NOT_ALLOWED"),
     (exceptions.NotAcceptable, "NOT_ACCEPTABLE"),
     (exceptions.UnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE"),
-    (exceptions.Throttled, "RATE_LIMIT_EXCEEDED"),
 ]
 
 
@@ -44,11 +45,11 @@ def refuse(error: Exception, context: dict[str, Any]) -> Response | None:
     """Render any refusal in the one shape; what is none of ours goes on to Django, is logged whole and answers 500."""
     if isinstance(error, IntegrityError):
         error = refusal_for(error) or error
+    if isinstance(error, RequestDataTooBig):
+        error = BodyTooLarge()
     if isinstance(error, DomainError):
-        answer = _answer(error.status, error.detail())
-        if "retry_after" in error.facts:
-            answer["Retry-After"] = str(error.facts["retry_after"])
-        return answer
+        tell(error)
+        return _answer(error.status, error.detail(), error.headers())
     if isinstance(error, Http404 | ObjectDoesNotExist):
         error = exceptions.NotFound()
     if isinstance(error, DjangoPermissionDenied):
@@ -72,8 +73,8 @@ def refuse(error: Exception, context: dict[str, Any]) -> Response | None:
     return answer
 
 
-def _answer(status_code: int, detail: dict[str, Any]) -> Response:
-    return Response({"detail": detail}, status=status_code)
+def _answer(status_code: int, detail: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    return Response({"detail": detail}, status=status_code, headers=headers)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
@@ -115,7 +116,10 @@ class AutoSchema(SpectacularSchema):
 
     def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        refusals = [401, 403, 404, 429]
+        refusals = [401, 403, 404]
+        limit = LIMITS.get(getattr(self.view, "limit", None) or "")
+        if limit:
+            refusals += [429, 503] if limit.when_broken == "refuse" else [429]
         refusals += [400] if self.method == "GET" else [400, 409, 422]
         for code in map(str, refusals):
             bodies.setdefault(code, self._get_response_for_code(RefusalSerializer, code))
@@ -172,6 +176,7 @@ class ScopedViewSet(Idempotent, viewsets.GenericViewSet[Any]):
     permission_classes = (permissions.IsAuthenticated, MayAct)
     filter_backends = (DjangoFilterBackend, Ordering)
     acts: dict[str, Act]  # action -> what it takes; "*" stands for the others
+    limit: str | None = None  # the rate limit of every action, or of one: @action(..., limit="bulk_post")
 
     def act(self) -> Act:
         return self.acts.get(self.action or "*", self.acts["*"])
@@ -223,9 +228,22 @@ class CursorPages(CursorPagination):
 # Health --------------------------------------------------------------------------------------------------------------
 
 
+class ComponentSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(health.STATUSES)
+    message = serializers.CharField()
+
+
+class ComponentsSerializer(serializers.Serializer[Any]):
+    database = ComponentSerializer()
+    redis = ComponentSerializer()
+    migrations = ComponentSerializer()
+    background_tasks = ComponentSerializer()
+
+
 class HealthSerializer(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(["ok", "failing"])
-    parts = serializers.DictField(child=serializers.CharField())
+    status = serializers.ChoiceField(health.STATUSES)
+    timestamp = serializers.DateTimeField()
+    components = ComponentsSerializer()
 
 
 @extend_schema(
@@ -235,12 +253,13 @@ class HealthSerializer(serializers.Serializer[Any]):
     auth=[],
 )
 @api_view(["GET"])
+@authentication_classes([])
 @permission_classes([permissions.AllowAny])
 def health_state(request: Request) -> Response:
-    """Whether the database, its migrations and the broker answer."""
-    parts = health.parts()
-    healthy = set(parts.values()) == {"ok"}
+    """The state of every part. 200 while the site can serve, even if something that it hands on lies still."""
+    parts = health.components()
+    found = health.overall(parts)
     return Response(
-        {"status": "ok" if healthy else "failing", "parts": parts},
-        status=status.HTTP_200_OK if healthy else status.HTTP_503_SERVICE_UNAVAILABLE,
+        HealthSerializer({"status": found, "timestamp": timezone.now(), "components": parts}).data,
+        status=status.HTTP_503_SERVICE_UNAVAILABLE if found == health.UNHEALTHY else status.HTTP_200_OK,
     )

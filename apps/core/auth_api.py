@@ -14,8 +14,11 @@ from rest_framework.response import Response
 
 from apps.core import sign_in
 from apps.core.models import Membership, User
+from apps.core.parsers import FormBody, JsonBody
 from apps.core.password_rules import LONGEST
-from apps.core.services import accounts
+from apps.core.privacy import attachment
+from apps.core.rate_limits import limited
+from apps.core.services import accounts, privacy
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -65,6 +68,7 @@ class RegisteredSerializer(MessageSerializer):
 @extend_schema(
     summary="Register", tags=["auth"], request=RegistrationSerializer, responses={201: RegisteredSerializer}, auth=[]
 )
+@limited("register")
 @api_view(["POST"])
 @open_to_all
 def register(request: Request) -> Response:
@@ -92,6 +96,7 @@ def register(request: Request) -> Response:
     responses={200: MessageSerializer},
     auth=[],
 )
+@limited("resend_verification")
 @api_view(["POST"])
 @open_to_all
 def resend_verification(request: Request) -> Response:
@@ -116,6 +121,7 @@ class SecretSerializer(serializers.Serializer[Any]):
     responses={200: VerifiedSerializer},
     auth=[],
 )
+@limited("verify_email")
 @api_view(["GET"])
 @open_to_all
 def verify_email(request: Request) -> Response:
@@ -137,6 +143,7 @@ def verify_email(request: Request) -> Response:
     responses={200: MessageSerializer},
     auth=[],
 )
+@limited("forgot_password")
 @api_view(["POST"])
 @open_to_all
 def forgot_password(request: Request) -> Response:
@@ -156,6 +163,7 @@ class NewPasswordSerializer(SecretSerializer):
     responses={200: MessageSerializer},
     auth=[],
 )
+@limited("reset_password")
 @api_view(["POST"])
 @open_to_all
 def reset_password(request: Request) -> Response:
@@ -198,9 +206,10 @@ class TokenSerializer(AccessSerializer):
     responses={200: TokenSerializer},
     auth=[],
 )
+@limited("token")
 @api_view(["POST"])
 @open_to_all
-@parser_classes([parsers.FormParser, parsers.MultiPartParser, parsers.JSONParser])
+@parser_classes([FormBody, parsers.MultiPartParser, JsonBody])
 def token(request: Request) -> Response:
     """Exchange an e-mail address and a password, and the code of a second factor, for tokens."""
     asked = _asked(TokenRequestSerializer, request)
@@ -258,6 +267,31 @@ def me(request: Request) -> Response:
     asking: Any = request.user
     user = User.objects.prefetch_related("memberships__administration").get(pk=asking.pk)
     return Response(MeSerializer(user).data)
+
+
+class HeldSerializer(serializers.Serializer[Any]):
+    what = serializers.CharField()
+    why = serializers.CharField()
+    seen_by = serializers.CharField()
+    how_it_goes = serializers.CharField()
+    facts = serializers.ListField(child=serializers.DictField())
+
+
+class PersonalDataSerializer(serializers.Serializer[Any]):
+    person = serializers.CharField()
+    made_at = serializers.DateTimeField()
+    rights = serializers.CharField()
+    supervisory_authorities = serializers.ListField(child=serializers.CharField())
+    held = HeldSerializer(many=True)
+
+
+@extend_schema(summary="What is held about me", tags=["auth"], responses={200: PersonalDataSerializer})
+@api_view(["GET"])
+def me_export(request: Request) -> Response:
+    """All that is held about whoever is signed in, as a file (GDPR articles 15 and 20)."""
+    user: Any = request.user
+    data = privacy.export_user(user, by=user)
+    return Response(data.as_dict(), headers=attachment(f"personal-data-{user.pk}.json"))
 
 
 def refuse_weak(field: str, password: str, user: User) -> None:

@@ -1,6 +1,7 @@
 """How amounts and dates are shown to people: in their language, the same on every page.
 
-The API writes amounts in one way for machines (``api.amount_text``); pages write them as here.
+The API writes amounts in one way for machines (``api.amount_text``); pages write them as here. How a date is put
+together is a string to translate, since Django's own formats name no weekday.
 """
 
 from datetime import date, datetime
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import pgettext
 
 from apps.core.money import currency, quantize
 
@@ -62,20 +64,24 @@ def amount(value: Decimal | None, code: str) -> SafeString:
 
 def day(value: date | None) -> str:
     """A date with its weekday: ``Tuesday 3 March 2026``."""
-    return NOTHING if value is None else Shown(date_format(value, "l j F Y", use_l10n=False), value)
+    return (
+        NOTHING
+        if value is None
+        else Shown(date_format(value, pgettext("date format", "l j F Y"), use_l10n=False), value)
+    )
 
 
 def short_day(value: date) -> str:
     """A date with its weekday where there is little room: ``Tue 3 Mar 2026``."""
-    return Shown(date_format(value, "D j M Y", use_l10n=False), value)
+    return Shown(date_format(value, pgettext("date format", "D j M Y"), use_l10n=False), value)
 
 
 def moment(value: datetime | None, time_zone: str) -> str:
     """A moment on the clock of an administration: ``Tue 3 Mar 2026 14:10``."""
     if value is None:
         return NOTHING
-    there = value.astimezone(ZoneInfo(time_zone))
-    return Shown(date_format(there, "D j M Y H:i", use_l10n=False), there)
+    local = value.astimezone(ZoneInfo(time_zone))
+    return Shown(f"{short_day(local)} {local:%H:%M}", local)
 
 
 # An icon of the Material set beside the word, so that a state is never told by colour alone.

@@ -4,12 +4,17 @@ A refusal names its rule (``code``, never renamed), the HTTP status of its famil
 the same rule, the constraint or trigger that says so (``constraint``).
 """
 
+import logging
+from collections.abc import Mapping
+from string import Formatter
 from typing import Any, ClassVar
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 Text = str | Promise
+
+logger = logging.getLogger(__name__)
 
 
 class DomainError(Exception):
@@ -20,11 +25,14 @@ class DomainError(Exception):
     message: ClassVar[Text] = ""
     hint: ClassVar[Text] = ""
     constraint: ClassVar[str | tuple[str, ...]] = ()
+    event: ClassVar[str] = ""  # the name under which the log tells that this rule said no, where an operator reads it
 
     by_constraint: ClassVar[dict[str, type["DomainError"]]] = {}
+    by_code: ClassVar[dict[str, type["DomainError"]]] = {}
 
     def __init_subclass__(cls) -> None:
         names = (cls.constraint,) if isinstance(cls.constraint, str) else cls.constraint
+        DomainError.by_code[cls.code] = cls
         if "constraint" in cls.__dict__:
             DomainError.by_constraint.update(dict.fromkeys(names, cls))
 
@@ -33,12 +41,20 @@ class DomainError(Exception):
         super().__init__(facts)
 
     def __str__(self) -> str:
-        return str(self.message).format_map(_Facts(self.facts))
+        return str(self.message).format_map(_Facts(self.words()))
+
+    def words(self) -> dict[str, Any]:
+        """The facts as the message tells them; a code among them is told as a word."""
+        return self.facts
 
     def detail(self) -> dict[str, Any]:
         """The one shape of every refusal, without its envelope."""
-        hint = str(self.hint).format_map(_Facts(self.facts))
+        hint = str(self.hint).format_map(_Facts(self.words()))
         return {"code": self.code, "message": str(self), **({"hint": hint} if hint else {}), **self.facts}
+
+    def headers(self) -> dict[str, str]:
+        """What the head of the answer says as well: after how many seconds it is worth asking again."""
+        return {"Retry-After": str(self.facts["retry_after"])} if "retry_after" in self.facts else {}
 
 
 class _Facts(dict[str, Any]):
@@ -54,6 +70,20 @@ def refusal_for(error: BaseException) -> DomainError | None:
     law = getattr(diagnosis, "constraint_name", None) or ""
     refused = ForeignRow if law.endswith("_same_administration") else DomainError.by_constraint.get(law)
     return refused() if refused else None
+
+
+def tell(refusal: DomainError) -> None:
+    """Tell the log of a refusal that has an ``event``. Whoever shows a refusal to a person calls this."""
+    if refusal.event:
+        logger.warning("Refused: %s", refusal.code, extra={"event": refusal.event})
+
+
+def told_again(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """A refusal that was kept as its ``detail``, in the language of whoever reads it now."""
+    kind = DomainError.by_code.get(kept.get("code", ""), DomainError)
+    facts = {name: fact for name, fact in kept.items() if name not in ("code", "message", "hint")}
+    needed = {name for _text, name, _format, _conversion in Formatter().parse(str(kind.message)) if name}
+    return {**kept, **kind(**facts).detail()} if kind.code and needed <= set(facts) else dict(kept)
 
 
 class Invalid(DomainError):
@@ -110,7 +140,13 @@ class UnknownCurrency(Unprocessable):
 class AppendOnly(Conflict):
     code = "APPEND_ONLY"
     message = _("What is recorded here never changes; correct it with a new row.")
-    constraint = ("event_append_only", "counter_counts_documents", "numbers_without_gaps", "no_truncate")
+    constraint = (
+        "event_append_only",
+        "upload_unchanged",
+        "counter_counts_documents",
+        "numbers_without_gaps",
+        "no_truncate",
+    )
 
 
 class ForeignRow(Invalid):
@@ -122,6 +158,12 @@ class OwnRole(Forbidden):
     code = "OWN_ROLE"
     message = _("Nobody gives, changes or ends a role of their own.")
     hint = _("Ask another owner or administrator.")
+
+
+class LastOwner(Conflict):
+    code = "LAST_OWNER"
+    message = _("{person} is the last owner of {administration}.")
+    hint = _("Give somebody else the role of owner there first.")
 
 
 class AlreadyMember(Conflict):
@@ -202,6 +244,20 @@ class EmailNotVerified(Forbidden):
     hint = _("Look for the verification e-mail, or ask for a new one.")
 
 
+class RateLimitExceeded(DomainError):
+    status = 429
+    code = "RATE_LIMIT_EXCEEDED"
+    message = _("Too many requests; wait {retry_after} s.")
+    hint = _("Then try again. Asking sooner does not prolong the wait.")
+
+
+class RateLimitsUnavailable(DomainError):
+    status = 503
+    code = "RATE_LIMITS_UNAVAILABLE"
+    message = _("Requests cannot be counted at the moment, so this one is refused.")
+    hint = _("Try again in {retry_after} s; if it stays, tell whoever runs the site that the broker does not answer.")
+
+
 class IdempotencyKeyReused(Unprocessable):
     code = "IDEMPOTENCY_KEY_REUSED"
     message = _("This Idempotency-Key was used with another request.")
@@ -212,3 +268,53 @@ class IdempotencyKeyInFlight(Conflict):
     code = "IDEMPOTENCY_KEY_IN_FLIGHT"
     message = _("The first request with this Idempotency-Key is still running.")
     hint = _("Ask again in a moment.")
+
+
+class FileTypeNotAllowed(Invalid):
+    code = "FILE_TYPE_NOT_ALLOWED"
+    message = _("Name and content of a file must both be one of: {allowed}.")
+    hint = _("Open it in the program that made it and export it as one of these; a new name alone does not do.")
+
+
+class FileNameRefused(Invalid):
+    code = "FILE_NAME_REFUSED"
+    message = _("The name of the file has characters or endings that are not taken.")
+    hint = _("Rename it: letters, digits, spaces, dashes and one ending, 255 characters at most.")
+
+
+class FileTooLarge(DomainError):
+    status = 413
+    code = "FILE_TOO_LARGE"
+    message = _("The file is larger than {limit} MB.")
+    hint = _("Send it in parts, or scan it with a lower resolution.")
+
+
+class BodyTooLarge(DomainError):
+    status = 413
+    code = "BODY_TOO_LARGE"
+    message = _("The request is larger than anything that is taken here.")
+
+
+class FileDamaged(Invalid):
+    code = "FILE_DAMAGED"
+    message = _("The file is empty, cut off or damaged.")
+    hint = _("Open it on your own machine; if it opens, save it again and send that.")
+
+
+class FileRefused(Invalid):
+    code = "FILE_REFUSED"
+    message = _("The file holds {what}, which is not taken in.")
+    hint = _("Save a copy without that, for instance by printing it to a PDF, and send the copy.")
+
+
+class FileInfected(Invalid):
+    code = "FILE_INFECTED"
+    message = _("The virus scanner found {found} in the file.")
+    hint = _("Do not open it. Ask whoever sent it to you for a clean copy.")
+
+
+class ScannerUnavailable(DomainError):
+    status = 503
+    code = "SCANNER_UNAVAILABLE"
+    message = _("The virus scanner does not answer, so no file is taken in.")
+    hint = _("Try again in a few minutes; if it stays so, tell whoever runs the site.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pgtrigger
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import connection, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement, Table
 from pgtrigger import compiler
@@ -89,13 +89,33 @@ def refuse(law: str, words: str) -> str:
     return f"RAISE EXCEPTION '{quoted}' USING ERRCODE = 'check_violation', CONSTRAINT = '{law}';"
 
 
-def append_only(law: str, words: str) -> Law:
-    """Rows are added and never changed or deleted."""
+def prove_deferred() -> None:
+    """Run the deferred laws now, then defer them again. Raises IntegrityError in the law's name."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+
+
+def append_only(law: str, words: str, *, erasable: str = "", once: str = "") -> Law:
+    """Rows are added and never changed or deleted.
+
+    The text of the column ``erasable`` may be emptied once the SQL condition ``once`` holds, in a row that stays the
+    same byte for byte otherwise: that is how a person is erased and the books stay.
+    """
+    erasure = f"""
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.{erasable} = '' AND ({once}) THEN
+            OLD.{erasable} := '';
+            IF NEW *= OLD THEN
+                RETURN NEW;
+            END IF;
+        END IF;
+    END IF;
+    """
     return Law(
         name="append_only",
         when=pgtrigger.Before,
         operation=pgtrigger.Update | pgtrigger.Delete,
-        func=refuse(law, words),
+        func=(erasure if erasable else "") + refuse(law, words),
     )
 
 

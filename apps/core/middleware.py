@@ -1,20 +1,97 @@
-"""Every address answers with and without its trailing slash; a refusal in a page becomes a page."""
+"""What every request passes: its line in the log, its headers, its slash; a refusal in a page becomes a page."""
 
+import logging
+import re
+import time
+import uuid
 from collections.abc import Callable
+from typing import Any
 
+from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 from django.urls import is_valid_path
 from django.utils import timezone
+from django.utils.functional import LazyObject
 from django.utils.translation import gettext as _
 
-from apps.core.errors import DomainError, refusal_for
+from apps.core import logs
+from apps.core.errors import DomainError, refusal_for, tell
+from apps.core.metrics import count_request
+from apps.core.routes import STATIC, route_of
 
 Answer = Callable[[HttpRequest], HttpResponse]
+
+logger = logging.getLogger(__name__)
+
+PLAUSIBLE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+TOLD_AS = {429: (logging.WARNING, "system.rate_limit_exceeded")}
+NO_DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+
+
+def observe(get_response: Answer) -> Answer:
+    """Give each request an id, which its tasks carry on, and leave one line and one measurement when it ends."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        began = time.monotonic()
+        asked = request.headers.get("X-Request-ID", "")
+        known = asked if PLAUSIBLE_ID.fullmatch(asked) else str(uuid.uuid4())
+        logs.request_id.set(known)
+        try:
+            response = get_response(request)
+            response.headers["X-Request-ID"] = known
+            _tell(request, response, time.monotonic() - began)
+        finally:
+            logs.request_id.set("")
+        return response
+
+    return answer
+
+
+def _tell(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    route, status = route_of(request), response.status_code
+    level, event = TOLD_AS.get(status, (logging.DEBUG if route == STATIC else logging.INFO, ""))
+    facts = {"method": request.method, "route": route, "status": status, "duration_ms": round(seconds * 1000, 1)}
+    extra = {**facts, "user_id": _known_user(request), "event": event}
+    logger.log(level, "%s %s %s in %s ms", *facts.values(), extra=extra)
+    count_request(route=route, method=request.method or "", status=status, seconds=seconds)
+
+
+def _known_user(request: HttpRequest) -> Any:
+    """Who asked, as far as the request had to find out: it is not asked for the log's sake."""
+    user = getattr(request, "_cached_user", None) or vars(request).get("user")
+    return None if isinstance(user, LazyObject) else getattr(user, "pk", None)
+
+
+def protect(get_response: Answer) -> Answer:
+    """Headers that Django's own SecurityMiddleware lacks; an answer of the API is kept by nobody unless it says so."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Permissions-Policy", NO_DEVICES)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if request.path.startswith("/api/"):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return answer
+
+
+class ContentSecurityPolicy(CSPMiddleware):
+    """Our own origin only; for pages of the admin the wider policy that their theme needs (docs/security.md)."""
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        parts = super().get_policy_parts(request, response, report_only)
+        if "admin" in getattr(request.resolver_match, "namespaces", ()):
+            parts.replace = {**settings.ADMIN_CONTENT_SECURITY_POLICY, **(parts.replace or {})}
+        return parts
 
 
 def complete_path(get_response: Answer) -> Answer:
@@ -64,4 +141,6 @@ class RefusalMiddleware:
             refusal = refusal_for(error)
         if refusal is None:
             return None
-        return render(request, "refusal.html", {"refusal": refusal.detail()}, status=refusal.status)
+        tell(refusal)
+        page = render_to_string("refusal.html", {"refusal": refusal.detail()}, request)
+        return HttpResponse(page, status=refusal.status, headers=refusal.headers())

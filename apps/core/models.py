@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
@@ -42,6 +43,12 @@ class ScopedQuerySet(models.QuerySet[Any, Any]):
         return self.filter(**{f"{self.administration_path}__in": memberships.values("administration")})
 
 
+def call(model: type[models.Model], **words: Any) -> None:
+    """What people call the fields of ``model``, told beside them: a name is no reason for a migration."""
+    for name, word in words.items():
+        model._meta.get_field(name).verbose_name = word  # type: ignore[union-attr]
+
+
 class Owned(Row):
     """A row that belongs to one administration."""
 
@@ -51,6 +58,9 @@ class Owned(Row):
 
     class Meta:
         abstract = True
+
+
+call(Owned, administration=_("administration"))
 
 
 class AdministrationQuerySet(ScopedQuerySet):
@@ -166,6 +176,7 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
         default=0, editable=False, help_text="Every session and token names it; moving it ends them all."
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    erased_at = models.DateTimeField(_("erased"), null=True, editable=False)
 
     objects = UserManager()
 
@@ -176,7 +187,22 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
         ordering = ("email",)
         verbose_name = _("person")
         verbose_name_plural = _("people")
-        constraints = (models.UniqueConstraint(Lower("email"), name="user_email"),)
+        constraints = (
+            models.UniqueConstraint(Lower("email"), name="user_email"),
+            models.CheckConstraint(
+                name="erased_person_is_nobody",
+                condition=models.Q(erased_at=None)
+                | models.Q(
+                    email__endswith="@erased.invalid",
+                    full_name="",
+                    password__startswith="!",  # noqa: S106  # nosec B106: no password, but the mark of none
+                    practice={},
+                    is_active=False,
+                    is_superuser=False,
+                    last_login=None,
+                ),
+            ),
+        )
         triggers = (
             laws.Law(
                 name="access_version",
@@ -194,6 +220,8 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
         )
 
     def __str__(self) -> str:
+        if self.erased_at:
+            return str(_("Erased person"))
         return self.full_name or self.email
 
     def _get_session_auth_hash(self, secret: Any = None) -> str:
@@ -376,6 +404,17 @@ class Event(Row):
         return self.name
 
 
+call(
+    Event,
+    name=_("event"),
+    administration=_("administration"),
+    subject_type=_("about"),
+    subject_id=_("its id"),
+    by=_("by"),
+    at=_("at"),
+)
+
+
 class Delivery(models.Model):
     """One event on its way to one handler. Claimed with SKIP LOCKED, so many dispatchers may run."""
 
@@ -397,10 +436,23 @@ class Delivery(models.Model):
                 condition=models.Q(delivered_at=None, gave_up_at=None),
                 name="delivery_due",
             ),
+            models.Index(fields=["gave_up_at"], condition=models.Q(gave_up_at__isnull=False), name="delivery_gave_up"),
         )
 
     def __str__(self) -> str:
         return f"{self.event} → {self.handler}"
+
+
+call(
+    Delivery,
+    event=_("event"),
+    handler=_("handler"),
+    attempts=_("attempts"),
+    next_attempt_at=_("next attempt"),
+    delivered_at=_("delivered"),
+    gave_up_at=_("gave up"),
+    last_error=_("last error"),
+)
 
 
 class Counter(models.Model):
@@ -445,7 +497,7 @@ class Job(Row):
         FAILED = "FAILED", _("Failed")
 
     task = models.CharField(max_length=100, help_text="The full name of the Celery task.")
-    title = models.CharField(max_length=200)
+    title = models.CharField(max_length=200)  # in English, ``%(count)s`` for the total: told in the reader's language
     by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     arguments = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
@@ -467,16 +519,23 @@ class Job(Row):
         )
 
     def __str__(self) -> str:
-        return self.title
+        return gettext(self.title) % {"count": self.total}
+
+
+call(Job, created_at=_("created"))
 
 
 class IdempotentRequest(Row):
-    """A request that named an Idempotency-Key: what was asked, and the answer it got, byte for byte."""
+    """A request that named an Idempotency-Key: what was asked, and the answer it got, byte for byte.
+
+    Whoever holds the row's lock is doing the work; no lock and no status means that nobody is, and nothing was done.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=200)
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, address and body.")
     status = models.PositiveSmallIntegerField(null=True)
+    content_type = models.CharField(max_length=200, blank=True)
     answer = models.BinaryField(null=True)
     asked_at = models.DateTimeField(default=timezone.now)
 
@@ -485,3 +544,45 @@ class IdempotentRequest(Row):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Upload(Owned):
+    """A file that somebody sent, judged before it was kept. What it is for names it by a protecting foreign key.
+
+    ``stored_as`` is its place in the storage: random, so that it tells nothing and cannot be guessed.
+    """
+
+    purpose = models.CharField(_("purpose"), max_length=20, help_text="One of uploads.kinds.PURPOSES.")
+    file_name = models.CharField(_("name"), max_length=255)
+    file_type = models.CharField(_("media type"), max_length=100)
+    file_size = models.PositiveIntegerField(_("size"), help_text=_("bytes"))
+    sha256 = models.CharField("SHA-256", max_length=64)
+    stored_as = models.CharField(max_length=100, unique=True, editable=False)
+    scan_verdict = models.CharField(
+        _("virus scan"), max_length=100, blank=True, help_text=_("Empty where no scanner was set up.")
+    )
+    uploaded_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", verbose_name=_("uploaded by"))
+    uploaded_at = models.DateTimeField(_("uploaded at"), default=timezone.now)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("file")
+        verbose_name_plural = _("files")
+        constraints = (
+            laws.owned("upload"),
+            models.CheckConstraint(
+                name="upload_measured", condition=models.Q(file_size__gt=0, sha256__regex="^[0-9a-f]{64}$")
+            ),
+        )
+        triggers = (
+            laws.Law(
+                name="unchanged",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                func=laws.refuse("upload_unchanged", "a file that was taken in never changes"),
+            ),
+            laws.no_truncate(),
+        )
+
+    def __str__(self) -> str:
+        return self.file_name

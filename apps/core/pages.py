@@ -19,7 +19,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -27,10 +26,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django.views.i18n import set_language
 
 from apps.core import sign_in
-from apps.core.errors import DomainError
+from apps.core.errors import DomainError, tell
 from apps.core.events import record
 from apps.core.models import Event, User
 from apps.core.password_rules import LONGEST
+from apps.core.rate_limits import limited
 from apps.core.services import accounts, invitations, lockout, second_factor
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -77,8 +77,35 @@ class CodeForm(forms.Form):
     code = forms.CharField(
         label=_("Code"),
         max_length=40,
-        widget=forms.TextInput({"autocomplete": "one-time-code", "inputmode": "text", "autofocus": True}),
+        widget=forms.TextInput({"autocomplete": "one-time-code", "inputmode": "text"}),
     )
+
+
+class SetUpForm(CodeForm):
+    """The first code of a new app. Whoever is signed in proves anew who they are: by their password, or with a code of
+    the app that the new one replaces (OWASP ASVS 7.5.1)."""
+
+    def __init__(self, proving: User | None, *args: Any) -> None:
+        super().__init__(*args)
+        self.proving = proving
+        if proving is None:
+            return
+        if second_factor.is_set_up(proving):
+            label = _("Code of the app that you use now, or a recovery code")
+            self.fields["proof"] = forms.CharField(label=label, max_length=40)
+        else:
+            self.fields["proof"] = PasswordField(_("Your password"), new=False)
+        self.fields["code"].label = _("Code of the new app")
+        self.order_fields(["proof", "code"])
+
+    def clean_proof(self) -> str:
+        proof: str = self.cleaned_data["proof"]
+        user: Any = self.proving
+        if second_factor.is_set_up(user):
+            second_factor.prove(user, proof)
+        elif not user.check_password(proof):
+            raise ValidationError(_("This is not your password."))
+        return proof
 
 
 class NewPasswordForm(forms.Form):
@@ -145,6 +172,7 @@ class ChangePasswordForm(NewPasswordForm):
 
 
 @page
+@limited("token", methods=["POST"])
 @never_cache
 @sensitive_post_parameters("password")
 def sign_in_page(request: HttpRequest) -> HttpResponse:
@@ -167,6 +195,7 @@ def sign_in_page(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@limited("token", methods=["POST"])
 @never_cache
 def prove_second_factor(request: HttpRequest) -> HttpResponse:
     """The code of the app, or a recovery code."""
@@ -192,15 +221,14 @@ def set_up_second_factor(request: HttpRequest) -> HttpResponse:
     if user is None:
         return redirect("admin:login")
     device = second_factor.begin(user)
-    drawn = segno.make(device.config_url, error="m").svg_inline(scale=5, border=2, title=_("QR code for the app"))
-    picture = SafeString(drawn)  # an inline drawing needs no data: in the content security policy
+    picture = segno.make(device.config_url, error="m").svg_inline(scale=5, border=2, title=_("QR code for the app"))
     secret = second_factor.readable_secret(device)
-    form = CodeForm(_given(request))
-    if form.is_valid():
-        try:
-            codes = second_factor.set_up(user, form.cleaned_data["code"])
-        except DomainError as refusal:
-            return _form(request, "set_up_second_factor", form, refusal=refusal, picture=picture, secret=secret)
+    form = SetUpForm(signed_in, _given(request))
+    try:
+        codes = second_factor.set_up(user, form.cleaned_data["code"]) if form.is_valid() else None
+    except DomainError as refusal:
+        return _form(request, "set_up_second_factor", form, refusal=refusal, picture=picture, secret=secret)
+    if codes:
         if signed_in:
             update_session_auth_hash(request, user)
         else:
@@ -238,6 +266,7 @@ def _signed_in(request: HttpRequest, user: User) -> HttpResponse:
         user.language,
         max_age=settings.LANGUAGE_COOKIE_AGE,
         secure=request.is_secure(),
+        httponly=True,
         samesite="Lax",
     )
     return answer
@@ -258,6 +287,7 @@ def _now() -> float:
 
 
 @page
+@limited("register", methods=["POST"])
 @never_cache
 @sensitive_post_parameters("password")
 def register_page(request: HttpRequest) -> HttpResponse:
@@ -280,6 +310,7 @@ def register_page(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@limited("verify_email", methods=["POST"])
 @never_cache
 def verify_email_page(request: HttpRequest) -> HttpResponse:
     """A button, since mail scanners follow links: only pressing it uses the link up."""
@@ -294,6 +325,7 @@ def verify_email_page(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@limited("resend_verification", methods=["POST"])
 @never_cache
 def resend_verification_page(request: HttpRequest) -> HttpResponse:
     form = EmailForm(_given(request))
@@ -305,6 +337,7 @@ def resend_verification_page(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@limited("forgot_password", methods=["POST"])
 @never_cache
 def forgot_password_page(request: HttpRequest) -> HttpResponse:
     form = EmailForm(_given(request))
@@ -316,6 +349,7 @@ def forgot_password_page(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@limited("reset_password", methods=["POST"])
 @never_cache
 @sensitive_post_parameters("password")
 def reset_password_page(request: HttpRequest) -> HttpResponse:
@@ -336,6 +370,7 @@ def reset_password_page(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@limited("reset_password", methods=["POST"])
 @never_cache
 @sensitive_post_parameters("password")
 def invitation_page(request: HttpRequest) -> HttpResponse:
@@ -441,11 +476,19 @@ def _secret(request: HttpRequest) -> str:
 def _form(
     request: HttpRequest, name: str, form: forms.Form, *, refusal: DomainError | None = None, **context: Any
 ) -> HttpResponse:
-    status = refusal.status if refusal else 200
-    said = refusal.detail() if refusal else None
-    answer = render(request, f"account/{name}.html", {"form": form, "refusal": said, **context}, status=status)
-    if refusal and "retry_after" in refusal.facts:
-        answer["Retry-After"] = str(refusal.facts["retry_after"])
+    if refusal:
+        tell(refusal)
+    first = next(iter(form.fields.values()), None)
+    if first and not form.is_bound:
+        first.widget.attrs["autofocus"] = True
+    answer = render(
+        request,
+        f"account/{name}.html",
+        {"form": form, "refusal": refusal and refusal.detail(), **context},
+        status=refusal.status if refusal else 200,
+    )
+    for header, value in (refusal.headers() if refusal else {}).items():
+        answer[header] = value
     return answer
 
 

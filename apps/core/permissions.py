@@ -27,11 +27,15 @@ class Act(StrEnum):
     READ_LEDGER = "read_ledger"
     KEEP_ACCOUNTS = "keep_accounts"
     INVITE = "invite"
+    READ_FILES = "read_files"
+    UPLOAD_FILES = "upload_files"
     MANAGE_PEOPLE = "manage_people"
     MANAGE_SETTINGS = "manage_settings"
+    ERASE_PERSON = "erase_person"  # and hand out what is held about one: both answer a patient's request
 
 
-_DESK = {Act.READ_CLINIC, Act.TAKE_PAYMENTS, Act.PREPARE_CLOSE}
+_FILES = {Act.READ_FILES, Act.UPLOAD_FILES}
+_DESK = {Act.READ_CLINIC, Act.TAKE_PAYMENTS, Act.PREPARE_CLOSE, *_FILES}
 _MANAGER = {*_DESK, Act.REVIEW_CLOSE, Act.FINALIZE_CLOSE, Act.APPROVE, Act.SET_PRICES, Act.READ_LEDGER, Act.INVITE}
 
 MAY: dict[str, frozenset[Act]] = {
@@ -39,8 +43,8 @@ MAY: dict[str, frozenset[Act]] = {
     Role.RECEPTIONIST: frozenset({*_DESK, Act.FINALIZE_CLOSE}),
     Role.CASHIER: frozenset(_DESK),
     Role.MANAGER: frozenset(_MANAGER),
-    Role.OWNER: frozenset({*_MANAGER, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS}),
-    Role.ACCOUNTANT: frozenset({Act.READ_CLINIC, Act.READ_LEDGER, Act.KEEP_ACCOUNTS}),
+    Role.OWNER: frozenset({*_MANAGER, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS, Act.ERASE_PERSON}),
+    Role.ACCOUNTANT: frozenset({Act.READ_CLINIC, Act.READ_LEDGER, Act.KEEP_ACCOUNTS, *_FILES}),
     Role.ADMIN: frozenset({Act.INVITE, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS}),
 }
 

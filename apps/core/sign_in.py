@@ -12,6 +12,7 @@ from rest_framework_simplejwt.tokens import RefreshToken
 
 from apps.core.errors import EmailNotVerified, InvalidCredentials
 from apps.core.models import User
+from apps.core.rate_limits import hold
 from apps.core.services import lockout, second_factor
 
 VERSION = "version"  # the claim that holds User.access_version
@@ -20,10 +21,12 @@ VERSION = "version"  # the claim that holds User.access_version
 def check_password(request: HttpRequest, *, email: str, password: str) -> User:
     """The person with that e-mail address and password; what else they owe is the caller's to ask.
 
-    Raises SignInLocked, InvalidCredentials, without telling whether the address is known, or EmailNotVerified.
+    Raises SignInLocked, RateLimitExceeded after too many attempts from wherever, InvalidCredentials, without telling
+    whether the address is known, or EmailNotVerified.
     """
     email = email.lower()
     lockout.check(request, email)
+    hold("sign_in_account", key=email)
     user: Any = authenticate(request, username=email, password=password)
     if user is None:
         raise InvalidCredentials()
@@ -40,9 +43,15 @@ def tokens_for(request: HttpRequest, *, email: str, password: str, code: str = "
     user = check_password(request, email=email, password=password)
     second_factor.prove(user, code)
     lockout.forgive(request, user)
-    refresh = RefreshToken.for_user(user)
-    refresh[VERSION] = user.access_version
+    refresh = refresh_token(user)
     return _answer(refresh.access_token) | {"refresh_token": str(refresh)}
+
+
+def refresh_token(user: User) -> RefreshToken:
+    """A token that is good until the person's password or rights change."""
+    token = RefreshToken.for_user(user)
+    token[VERSION] = user.access_version
+    return token
 
 
 def refreshed(token: str) -> dict[str, Any]:

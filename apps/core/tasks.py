@@ -4,12 +4,12 @@ from celery import shared_task
 from django.core.management import call_command
 
 from apps.core import idempotency, one_time
-from apps.core.services import delivery, jobs, lockout, mail
+from apps.core.services import delivery, jobs, lockout, mail, uploads
 
 
-@shared_task
+@shared_task(soft_time_limit=60, time_limit=90)
 def deliver_events() -> None:
-    """Deliver the events that are due."""
+    """Deliver the events that are due. A handler that hangs is cut off, counted, and the next one has its turn."""
     delivery.deliver_due()
 
 
@@ -21,9 +21,12 @@ def resume_jobs() -> None:
 
 @shared_task
 def forget() -> None:
-    """Forget what nobody asks for any more: answers kept by key, sent mail, used links, failures, ended sessions."""
+    """Forget what nobody asks for any more, from kept answers to ended sessions and files that no row names."""
     idempotency.forget()
+    jobs.forget()
+    delivery.forget()
     mail.forget()
     one_time.forget()
     lockout.forget()
+    uploads.sweep()
     call_command("clearsessions")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
@@ -31,10 +32,17 @@ class EntryLinesNotAnnounced(Invalid):
 
 
 class PeriodClosed(Conflict):
+    """``status`` is the period's own, such as LOCKED."""
+
     code = "PERIOD_CLOSED"
+    event = "period.posting_blocked"
     message = _("{period} is {status}; post to an open period.")
     hint = _("Ask the accountant to reopen the period, or use a date in an open one.")
     constraint = ("period_open", "entry_in_smallest_period")
+
+    def words(self) -> dict[str, Any]:
+        status = {"FINALIZED": _("finalized"), "LOCKED": _("locked")}
+        return self.facts and {**self.facts, "status": status.get(self.facts["status"], self.facts["status"])}
 
 
 class PeriodMissing(Conflict):

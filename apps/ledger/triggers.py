@@ -142,7 +142,7 @@ period_open = Law(
     """,
 )
 
-# One deferred proof per entry, not per line. A service proves it early with ``prove_balanced``.
+# One deferred proof per entry, not per line. A service proves it early with ``prove_deferred``.
 entry_complete = Law(
     name="complete",
     when=pgtrigger.After,

@@ -171,6 +171,26 @@ def test_the_accountant_sees_codes_and_figures_but_no_names(desk, clinic):
         desk.look(page, f"list-{name}")
 
 
+def test_the_owner_hands_out_and_erases_what_is_held_about_a_patient(desk, clinic):
+    patient = clinic.patient()
+    bill = clinic.bill("65.00", patient=patient)
+    clinic.pay(bill, "65.00")
+    page = desk.sign_in(clinic.owner)
+    page.goto(f"{desk.url}/admin/billing/patient/{patient.pk}/change/")
+    page.get_by_text("What is held about this person").click()
+    page.get_by_text("Anna Invented").wait_for()
+    desk.look(page, "personal-data")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download all of it").click()
+    assert "Anna Invented" in Path(download.value.path()).read_text()
+    page.get_by_label("Why").select_option(label="The person takes their consent back (b)")
+    page.get_by_role("button", name="Erase for good").click()
+    page.get_by_text("Name, birth date and e-mail address").wait_for()
+    assert page.get_by_text("Anna Invented").count() == 0
+    assert page.get_by_text("AWR art. 52(4)").count() > 0
+    desk.look(page, "personal-data-erased")
+
+
 @pytest.mark.parametrize("desk", ["wide"], indirect=True)
 def test_a_manager_prepares_and_finalizes_many_days_at_once(desk, clinic, worker):
     for back in range(2, 6):

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from apps.billing.tests.clinic import Clinic, make_clinic
 from apps.core.events import record
 from apps.core.models import Administration, Delivery, Event, Job, Membership, User
 from apps.core.services.invitations import invite
+from apps.core.services.uploads import store_upload
 from apps.core.tests.factories import AdministrationFactory, UserFactory, member, operator
 from apps.ledger.models import Account, Journal, Party, Period, VatCode
 from config.sidebar import navigation
@@ -60,6 +62,7 @@ MODELS: dict[str, tuple[str, str, str, str]] = {
     "core.Event": ("moas", NOBODY, NOBODY, NOBODY),
     "core.Delivery": ("s", NOBODY, NOBODY, NOBODY),
     "core.Job": (EVERYBODY, NOBODY, NOBODY, NOBODY),
+    "core.Upload": (CLINIC, NOBODY, NOBODY, NOBODY),
     "ledger.Account": (BOOKS, "a", "a", NOBODY),
     "ledger.VatCode": (BOOKS, NOBODY, NOBODY, NOBODY),
     "ledger.Journal": (BOOKS, NOBODY, NOBODY, NOBODY),
@@ -93,13 +96,16 @@ class Address:
 DAY = {"start_date": "2026-03-01", "end_date": "2026-03-31"}
 CLOSE = "billing.EndOfDayReconciliation"
 RECONCILIATION = "api/v1/billing/reconciliation/"
+UPLOADS = "api/v1/uploads/"
 
 ADDRESSES: dict[str, Address] = {
     "admin/core/job/<object_id>/": Address({"GET": EVERYBODY}, "core.Job"),
     "admin/core/job/<object_id>/state/": Address({"GET": EVERYBODY}, "core.Job"),
+    "admin/core/user/<object_id>/personal-data/": Address({"GET": "ods", "POST": "ods"}, "core.User"),
     "admin/ledger/account/trial-balance/": Address({"GET": BOOKS}),
     "admin/ledger/account/<account_id>/ledger/": Address({"GET": BOOKS}, "ledger.Account"),
     "admin/billing/patient/find/<administration_id>/": Address({"GET": DESK}, "core.Administration"),
+    "admin/billing/patient/<object_id>/personal-data/": Address({"GET": "o", "POST": "o"}, "billing.Patient"),
     "admin/billing/service/find/<administration_id>/": Address({"GET": DESK}, "core.Administration"),
     "admin/billing/visit/<object_id>/bill/": Address({"GET": DESK, "POST": DESK}, "billing.Visit"),
     "admin/billing/visit/<object_id>/close/": Address({"GET": DESK, "POST": DESK}, "billing.Visit"),
@@ -110,6 +116,9 @@ ADDRESSES: dict[str, Address] = {
     "admin/billing/endofdayreconciliation/day/<administration_id>/<date>/": Address(
         {"GET": CLINIC}, "core.Administration"
     ),
+    UPLOADS: Address({"GET": CLINIC, "POST": CLINIC}),
+    UPLOADS + "<pk>/": Address({"GET": CLINIC}, "core.Upload"),
+    UPLOADS + "<pk>/content/": Address({"GET": CLINIC}, "core.Upload"),
     RECONCILIATION: Address({"GET": CLINIC, "POST": DESK}, body={"reconciliation_date": "2026-03-03"}),
     RECONCILIATION + "<pk>/": Address({"GET": CLINIC, "PATCH": DESK}, CLOSE, {"notes": "Seen."}),
     RECONCILIATION + "<pk>/refresh/": Address({"POST": DESK}, CLOSE),
@@ -129,6 +138,7 @@ OPEN: dict[str, tuple[str, int]] = {
     "api/v1/auth/verify-email/": ("GET", 400),
     "api/v1/auth/forgot-password/": ("POST", 422),
     "api/v1/auth/reset-password/": ("POST", 422),
+    "metrics/": ("GET", 200),  # with a token, or on the machine itself: apps/core/tests/test_metrics.py
     "api/v1/auth/token/": ("POST", 422),
     "api/v1/auth/token/refresh/": ("POST", 422),
     "account/register/": ("GET", 200),
@@ -145,6 +155,7 @@ OPEN: dict[str, tuple[str, int]] = {
 # Answers whoever is signed in, with nothing of any administration: the status of an empty GET.
 SIGNED_IN: dict[str, int] = {
     "api/v1/auth/me/": 200,
+    "api/v1/auth/me/export/": 200,
     "admin/": 200,
     "admin/import-template/": 200,
     "account/": 200,
@@ -152,6 +163,7 @@ SIGNED_IN: dict[str, int] = {
     "account/recovery-codes/": 302,
     "account/second-factor/": 302,
     "account/second-factor/set-up/": 200,
+    "admin/personal-data/": 200,
     "admin/login/": 302,
     "admin/logout/": 405,
     "admin/password_change/": 200,
@@ -292,6 +304,8 @@ def fill(clinic: Clinic, n: int = 0) -> None:
     VatCode.objects.create(administration=administration, code=f"X{n}", name=name, rate=0)
     manager = clinic.people[Membership.Role.MANAGER]
     invite(administration, email=f"new{n}@clinic.example", full_name=name, role=Membership.Role.CASHIER, by=manager)
+    statement = {"administration": administration, "purpose": "statement", "name": f"{name}.csv"}
+    store_upload(BytesIO(name.encode()), **statement, by=clinic.cashier)
 
 
 @pytest.fixture(scope="module")
@@ -329,7 +343,8 @@ def ask(world: World, letter: str, method: str, path: str, address: Address) -> 
         answer = getattr(client, method.lower())(path + (f"?{address.query}" if address.query else ""), **body)
         transaction.set_rollback(True)
     assert answer.status_code < 500, answer.content[:2000]
-    assert letter in ("", "s") or STRANGER not in answer.content.decode()
+    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    assert letter in ("", "s") or STRANGER not in content.decode()
     return answer
 
 

@@ -97,6 +97,8 @@ def test_what_holds_data_keeps_it_on_a_named_volume():
         "postgres": "/var/lib/postgresql",
         "redis": "/data",
         "beat": "/var/lib/daybook",
+        "web": "/var/lib/daybook/uploads",
+        "worker": "/var/lib/daybook/uploads",
     }
     assert {volume for volume, _ in mounts.values()} == set(COMPOSE["volumes"])
 

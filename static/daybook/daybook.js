@@ -12,16 +12,10 @@ document.addEventListener("keydown", (event) => {
   target.matches("input, textarea, select") ? target.focus() : target.click();
 });
 
-const WORDS = {
-  en: { title: "Keys", search: "search", this: "show or close this list" },
-  nl: { title: "Toetsen", search: "zoeken", this: "deze lijst tonen of sluiten" },
-  nb: { title: "Taster", search: "søk", this: "vis eller lukk denne listen" },
-};
-
 function showKeys() {
   const before = document.querySelector("dialog.keys");
   if (before) return before.open ? before.close() : before.showModal();
-  const words = WORDS[document.documentElement.lang] || WORDS.en;
+  const words = document.querySelector("#words").dataset; // in the page's language
   const keys = [...document.querySelectorAll("[data-key]")].map((element) => [
     element.dataset.key,
     element.dataset.keySays || element.textContent.trim(),
@@ -31,7 +25,7 @@ function showKeys() {
 
   const dialog = document.createElement("dialog");
   dialog.className = "keys";
-  dialog.appendChild(document.createElement("h2")).textContent = words.title;
+  dialog.appendChild(document.createElement("h2")).textContent = words.keys;
   const list = dialog.appendChild(document.createElement("dl"));
   for (const [key, says] of keys) {
     list.appendChild(document.createElement("dt")).appendChild(document.createElement("kbd")).textContent = key;

@@ -17,11 +17,12 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
+from apps.billing.errors import IdempotencyKeyOfAnother
 from apps.billing.models import Outstanding, Patient
 from apps.billing.services.days import local_date
 from apps.core import display
 from apps.core.admin_site import ScopedAdmin
-from apps.core.errors import DomainError, IdempotencyKeyReused, refusal_for
+from apps.core.errors import DomainError, refusal_for, tell
 from apps.core.models import Administration, IdempotentRequest
 from apps.core.permissions import Act, may, may_somewhere, roles_of, roles_with
 
@@ -93,7 +94,7 @@ def clinic_or_404(request: HttpRequest, administration_id: UUID, act: Act) -> Ad
 
 def once(request: HttpRequest, write: Callable[[], str]) -> tuple[str, bool]:
     """Do ``write`` and answer the address it gave, with True; the same form sent again answers that address and writes
-    nothing. Raises IdempotencyKeyReused when the form came back with other contents.
+    nothing. Raises IdempotencyKeyOfAnother when the form came back with other contents.
 
     The key is written first, in the same transaction: of two that are sent at once the second waits for the first.
     """
@@ -112,7 +113,7 @@ def once(request: HttpRequest, write: Callable[[], str]) -> tuple[str, bool]:
         if known is None or known.answer is None:
             raise refusal_for(error) or error from error
     if known.fingerprint != asked:
-        raise IdempotencyKeyReused()
+        raise IdempotencyKeyOfAnother()
     return bytes(known.answer).decode(), False
 
 
@@ -122,6 +123,7 @@ def _contents(posted: MultiValueDict[str, str]) -> str:
 
 def said(refusal: DomainError, currency: str) -> str:
     """What a refusal says, with its amounts as people read them, and the way out."""
+    tell(refusal)
     facts = {name: _fact(fact, currency) for name, fact in refusal.facts.items()}
     detail = type(refusal)(**facts).detail()
     return " ".join(str(detail[part]) for part in ("message", "hint") if detail.get(part))

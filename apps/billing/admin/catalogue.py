@@ -25,13 +25,16 @@ from apps.billing.models import (
     ServiceGroup,
     ServicePrice,
 )
+from apps.billing.services import privacy
 from apps.billing.services.catalogue import register_patient, register_payer
 from apps.billing.services.days import local_date
 from apps.core import display
+from apps.core.admin_privacy import PersonalDataPage
 from apps.core.admin_site import ScopedStackedInline, ScopedTabularInline
 from apps.core.events import record
+from apps.core.models import User
 from apps.core.money import ZERO, currency
-from apps.core.permissions import Act
+from apps.core.permissions import Act, may
 from apps.ledger.models import Account, VatCode
 
 MOST_FOUND = 10
@@ -48,7 +51,7 @@ class IdentityInline(ScopedStackedInline):
 
 
 @admin.register(Patient)
-class PatientAdmin(PatientNames):
+class PatientAdmin(PersonalDataPage, PatientNames):
     add_act = change_act = Act.TAKE_PAYMENTS
     refusal_fields = {"CODE_TAKEN": "code"}
 
@@ -58,6 +61,17 @@ class PatientAdmin(PatientNames):
     patient_path = ""
     search_help_text = _("Code or name")
     inlines = (IdentityInline,)
+
+    data_of = staticmethod(privacy.data_of_patient)
+    export = staticmethod(privacy.export_patient)
+    erase = staticmethod(privacy.erase_patient)
+    what_happens = _(
+        "Erasing deletes the name, the birth date and the e-mail address, and empties the reasons of visits, credit "
+        "notes and refunds. Visits, bills and payments stay under the code, to the cent. It cannot be undone."
+    )
+
+    def may_answer_for(self, by: User, person: Patient) -> bool:
+        return may(by, Act.ERASE_PERSON, person.administration_id)
 
     @admin.display(description=_("registered"), ordering="created_at")
     def created(self, patient: Patient) -> str:
@@ -75,7 +89,7 @@ class PatientAdmin(PatientNames):
         return ("code",) if obj else ()
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
-        return self.inlines if obj else ()
+        return self.inlines if obj and obj.erased_at is None else ()
 
     def save_model(self, request: HttpRequest, obj: Patient, form: Any, change: bool) -> None:
         if change:

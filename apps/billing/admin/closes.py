@@ -17,7 +17,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from apps.billing.admin.base import BillingAdmin, clinic_or_404, link, once, parsed_day, said
 from apps.billing.errors import DayChanged, NotACleanDay
@@ -27,7 +27,7 @@ from apps.billing.reports.day import DayFigures, day_figures, describe
 from apps.billing.services import closing
 from apps.billing.services.days import local_date
 from apps.core import display
-from apps.core.errors import DomainError, NotAllowed, SecondPersonRequired
+from apps.core.errors import DomainError, NotAllowed, SecondPersonRequired, told_again
 from apps.core.models import Administration, Membership
 from apps.core.money import ZERO
 from apps.core.permissions import Act, may, roles_of
@@ -141,7 +141,9 @@ class DayCloseAdmin(BillingAdmin):
     @admin.action(description=_("Finalize selected closes"), permissions=["finalize"])
     def finalize_selected(self, request: HttpRequest, rows: Any) -> HttpResponse:
         closes = [str(pk) for pk in rows.filter(status=Status.DRAFT).order_by().values_list("pk", flat=True)]
-        return _start(self, request, "finalize_days", _("Finalize %(count)s day closes"), {"closes": closes})
+        return _start(
+            self, request, "finalize_days", gettext_noop("Finalize day closes: %(count)s"), {"closes": closes}
+        )
 
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(self.close_page)
@@ -542,7 +544,7 @@ class ClinicDayAdmin(BillingAdmin):
     @admin.action(description=_("Prepare the close"), permissions=["prepare"])
     def prepare_selected(self, request: HttpRequest, rows: Any) -> HttpResponse:
         days = [str(pk) for pk in rows.filter(is_finalized=False).order_by().values_list("pk", flat=True)]
-        return _start(self, request, "prepare_days", _("Prepare the close of %(count)s days"), {"days": days})
+        return _start(self, request, "prepare_days", gettext_noop("Prepare day closes: %(count)s"), {"days": days})
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -558,7 +560,7 @@ def newest(clinic_day: ClinicDay) -> EndOfDayReconciliation | None:
 
 @transaction.atomic
 def _start(
-    page: BillingAdmin, request: HttpRequest, task: str, title: Any, arguments: dict[str, list[str]]
+    page: BillingAdmin, request: HttpRequest, task: str, title: str, arguments: dict[str, list[str]]
 ) -> HttpResponse:
     """Hand long work to the worker and show how far it is. Doors do not import each other: a task goes by its name."""
     (chosen,) = arguments.values()
@@ -567,7 +569,7 @@ def _start(
         return HttpResponseRedirect(request.get_full_path())
     job = start_job(
         f"apps.billing.tasks.{task}",
-        title=title % {"count": len(chosen)},
+        title=title,
         by=request.user,  # type: ignore[arg-type]
         arguments=arguments,
         total=len(chosen),
@@ -610,6 +612,6 @@ class NightlyCloseAdmin(BillingAdmin):
                 display.day(date.fromisoformat(one["date"])),
                 one["message"],
             )
-            for one in run.refusals
+            for one in map(told_again, run.refusals)
         )
         return format_html("<ul>{}</ul>", format_html_join("", '<li><a href="{}">{}</a>: {}</li>', rows))

@@ -15,7 +15,8 @@ from apps.billing.importing.mapping import SHIPPED
 from apps.billing.models import Bill, ClinicDay, NightlyClose, Outstanding, Payment, Service, Visit
 from apps.billing.services.days import local_date
 from apps.core import display
-from apps.core.models import Administration
+from apps.core.errors import told_again
+from apps.core.models import Administration, Delivery
 from apps.core.money import ZERO
 from apps.core.permissions import Act, may
 
@@ -49,8 +50,11 @@ def shown(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the home page shows to this person: a constant number of queries, whatever history holds."""
     user: Any = request.user
     mine = clinics(request)
+    context = {**context, "operator": user.is_superuser}
+    if user.is_superuser:
+        context["gave_up"] = Delivery.objects.filter(gave_up_at__isnull=False).count()
     if not mine:
-        return {**context, "operator": user.is_superuser, "nobody": not user.is_superuser}
+        return {**context, "nobody": not user.is_superuser}
     administration = chosen(request, mine)
     pk = administration.pk
     today = local_date(administration)
@@ -64,7 +68,6 @@ def shown(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "signs": may(user, Act.REVIEW_CLOSE, pk),
         "reads_ledger": may(user, Act.READ_LEDGER, pk),
         "manages": may(user, Act.MANAGE_PEOPLE, pk),
-        "operator": user.is_superuser,
     }
     if may(user, Act.READ_CLINIC, pk):
         page |= _waiting(administration, today)
@@ -190,6 +193,10 @@ def _waiting(administration: Administration, today: date) -> dict[str, Any]:
             "billing_clinicday_changelist", administration__id__exact=administration.pk, close="none"
         ),
         "night": night if night and night.state == NightlyClose.State.REFUSED else None,
+        "night_refusals": [
+            (display.day(date.fromisoformat(one["date"])), told_again(one)["message"])
+            for one in (night.refusals if night else ())
+        ],
         "night_link": link("billing_nightlyclose_change", night.pk) if night else "",
         "close_of_today": close_of_today,
     }

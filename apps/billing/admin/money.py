@@ -214,7 +214,8 @@ class BillAdmin(MoneyAdmin):
             _("The payment is taken.") if new else _("This payment was taken before; nothing was written twice.")
         )
         if change is not None:
-            words = f"{words} {_('Change: %(amount)s.') % {'amount': display.money(change, code)}}"
+            due = _("Change: %(amount)s.") % {"amount": display.money(change, code)}
+            words = f"{words} {due}"
         self.message_user(request, words, messages.SUCCESS if new else messages.INFO)
         return HttpResponseRedirect(address)
 

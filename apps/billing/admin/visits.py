@@ -25,7 +25,7 @@ from apps.billing.admin.base import (
     once,
     said,
 )
-from apps.billing.errors import PaymentBeyondBill
+from apps.billing.errors import CodeTaken, PaymentBeyondBill
 from apps.billing.forms import (
     ChargeFormSet,
     ClinicForm,
@@ -148,6 +148,9 @@ class VisitAdmin(PatientNames):
             address, new = once(request, write)
         except PaymentBeyondBill as refusal:
             form.add_error(None, _beyond(refusal, administration.currency))
+            return None
+        except CodeTaken as refusal:
+            form.add_error("new_code", str(refusal))
             return None
         except DomainError as refusal:
             form.add_error(None, said(refusal, administration.currency))

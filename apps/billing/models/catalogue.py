@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from apps.billing import triggers
 from apps.core import laws
 from apps.core.models import Owned, ScopedQuerySet
 from apps.core.money import amount_field
@@ -23,6 +24,7 @@ class Patient(Owned):
     code = models.CharField(_("code"), max_length=64)
     party = models.OneToOneField(Party, on_delete=models.PROTECT, related_name="patient", editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    erased_at = models.DateTimeField(_("erased"), null=True, editable=False)
 
     class Meta:
         ordering = ("code",)
@@ -33,6 +35,7 @@ class Patient(Owned):
             *laws.same_administration("patient", "party"),
             models.UniqueConstraint(fields=["administration", "code"], name="patient_code"),
         )
+        triggers = (triggers.patient_stays_erased,)
 
     def __str__(self) -> str:
         return self.code
@@ -50,6 +53,7 @@ class PatientIdentity(Owned):
         verbose_name = _("identity")
         verbose_name_plural = _("identities")
         constraints = (*laws.same_administration("identity", "patient"),)
+        triggers = (triggers.identity_of_nobody_erased,)
 
     def __str__(self) -> str:
         return self.name

@@ -49,7 +49,7 @@ class ClinicDay(Owned):
         triggers = (triggers.clinic_day_kept, laws.no_truncate())
 
     def __str__(self) -> str:
-        return f"{self.date:%a %d %b %Y}"
+        return self.date.isoformat()  # kept in lists of refusals, so in nobody's language
 
 
 class Visit(Owned):
@@ -95,7 +95,7 @@ class Visit(Owned):
         )
 
     def __str__(self) -> str:
-        return f"{self.patient} · {self.date:%d %b %Y}"
+        return f"{self.patient} · {self.date}"
 
 
 class NightlyClose(Owned):

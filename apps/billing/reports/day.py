@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Count, F, Max, Min, Q, Sum, Window
 from django.db.models.functions import Lag
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.models import Bill, ClinicDay, EndOfDayReconciliation, Outstanding, Payment, Visit
@@ -26,7 +27,14 @@ MISMATCHES = {
 
 def describe(mismatch: dict[str, Any]) -> str:
     """A mismatch of a day close in the reader's language."""
-    return str(MISMATCHES[mismatch["code"]]).format(**mismatch)
+    words = dict(mismatch)
+    if "amount" in words:
+        words["amount"] = number_format(Decimal(words["amount"]), use_l10n=True, force_grouping=True)
+    if "method" in words:
+        words["method"] = Method(words["method"]).label
+    if "document" in words:
+        words["document"] = {"bills": Bill, "payments": Payment}[words["document"]]._meta.verbose_name_plural
+    return str(MISMATCHES[mismatch["code"]]).format(**words)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,12 @@
 from datetime import date
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from apps.billing.errors import CodeTaken
 from apps.billing.models import Patient, PatientIdentity, Payer, ServiceGroup
 from apps.core.events import record
+from apps.core.languages import language_of_books
 from apps.core.models import Administration, User
 from apps.core.permissions import Act, require
 from apps.ledger.errors import AccountMissing
@@ -14,12 +16,12 @@ from apps.ledger.models import Account, Party
 
 # Groups of services and the purpose of the account on which their revenue stands.
 GROUPS = {
-    "consultation": "Consultations",
-    "laboratory": "Laboratory",
-    "imaging": "Imaging",
-    "pharmacy": "Pharmacy",
-    "procedure": "Procedures",
-    "other": "Other",
+    "consultation": _("Consultations"),
+    "laboratory": _("Laboratory"),
+    "imaging": _("Imaging"),
+    "pharmacy": _("Pharmacy"),
+    "procedure": _("Procedures"),
+    "other": _("Other"),
 }
 
 
@@ -39,9 +41,9 @@ def service_group(administration: Administration, code: str) -> ServiceGroup:
     account = Account.objects.filter(administration=administration, purpose=purpose).first()
     if account is None:
         raise AccountMissing(purpose=purpose)
-    return ServiceGroup.objects.create(
-        administration=administration, code=code, name=GROUPS.get(code, code), account=account
-    )
+    with language_of_books(administration):
+        name = str(GROUPS.get(code, code))
+    return ServiceGroup.objects.create(administration=administration, code=code, name=name, account=account)
 
 
 @transaction.atomic

@@ -123,7 +123,7 @@ def cancel_day(close: EndOfDayReconciliation, *, by: User, reason: str) -> EndOf
     close.status = Status.CANCELLED
     close.save()
     _note(close, reason, by)
-    record("billing.day_cancelled", close, by=by, reason=reason)
+    record("billing.day_cancelled", close, by=by)
     return close
 
 

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from django.db.models import Sum
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from apps.billing.models import Bill, BillLine, ClinicDay, EndOfDayReconciliation, Patient, Payer, Payment
+from apps.core.languages import language_of_books
 from apps.core.models import User
 from apps.core.money import ZERO
 from apps.ledger.errors import AccountMissing
@@ -39,11 +41,13 @@ def post_day(close: EndOfDayReconciliation, *, by: User) -> JournalEntry | None:
     lines.sort(key=lambda line: line.credit > 0)  # debits first, as entries are read
     if not lines:
         return None
+    with language_of_books(administration):
+        memo = _("Day takings %(date)s, %(close)s") % {"date": day.date, "close": close}
     entry = post_entry(
         administration=administration,
         journal=Journal.objects.get(administration=administration, code="DAY"),
         date=day.date,
-        memo=f"Day takings {day.date:%Y-%m-%d}, {close}",
+        memo=memo,
         lines=lines,
         by=by,
         source=Source("day_close", close.pk),

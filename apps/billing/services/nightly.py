@@ -58,7 +58,8 @@ def close_nightly(administration: Administration, day: date) -> NightlyClose:
         try:
             _, created = close_day(administration, waiting.date, by=None)
         except DomainError as refusal:
-            refusals.append({"date": waiting.date.isoformat(), "code": refusal.code, "message": str(refusal)})
+            said = {name: str(fact) for name, fact in refusal.detail().items()}
+            refusals.append({**said, "date": waiting.date.isoformat()})
         else:
             made += created
     return _ended(run, made, refusals)

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
+from apps.billing.admin.base import once
 from apps.billing.forms import typed_number
 from apps.billing.models import (
     Bill,
@@ -30,8 +31,10 @@ from apps.billing.models import (
 from apps.billing.services.charging import Charge, register_visit
 from apps.billing.services.closing import finalize_day
 from apps.billing.tests.clinic import make_clinic
-from apps.core.models import Job, Membership
+from apps.core.errors import DomainError
+from apps.core.models import IdempotentRequest, Job, Membership
 from apps.core.tests.factories import operator
+from apps.ledger.models import Journal, JournalEntry, Period
 
 ROLES = ["receptionist", "cashier", "manager", "owner", "accountant", "admin"]
 DESK = {"receptionist", "cashier", "manager", "owner"}
@@ -310,8 +313,61 @@ def test_the_same_form_with_other_contents_is_refused(as_, clinic):
     form = visit_form((clinic.service("65.00").code, "1"), patient="P-1")
     register(as_(clinic.receptionist), form)
     answer = register(as_(clinic.receptionist), form | {"charges-0-quantity": "2"})
-    assert "used with another request" in answer.content.decode()
+    assert "sent before with other contents" in answer.content.decode()
     assert Visit.objects.count() == 1
+
+
+def test_a_form_sent_again_leads_to_what_it_made_also_where_it_could_not_be_made_twice(as_, clinic):
+    form = visit_form((clinic.service("65.00").code, "1"), new_name="Bea Fiction", new_code="P-77")
+    first, second = (register(as_(clinic.receptionist), form) for _ in range(2))
+    assert second.redirect_chain == first.redirect_chain
+    credit = url("billing_bill_credit", Bill.objects.get().pk)
+    first, second = (as_(clinic.manager).post(credit, {"key": "a", "reason": "wrong"}) for _ in range(2))
+    assert first.headers["Location"] == second.headers["Location"]
+    assert (Visit.objects.count(), Bill.objects.count()) == (1, 2)
+
+
+def test_a_law_that_only_speaks_at_commit_refuses_in_a_page_as_well(committed, rf):
+    clinic = make_clinic()
+    request = rf.post("/", {"key": "a"})
+    request.user = clinic.manager
+
+    def announce_lines_that_never_come():
+        day = clinic.today
+        entry = JournalEntry.objects.create(
+            administration=clinic.administration,
+            journal=Journal.objects.get(administration=clinic.administration, code="GEN"),
+            period=Period.objects.get(type="MONTH", first_day__lte=day, last_day__gte=day),
+            date=day,
+            status=JournalEntry.Status.POSTED,
+            line_count=2,
+        )
+        return str(entry.pk)
+
+    with pytest.raises(DomainError) as refused:
+        once(request, announce_lines_that_never_come)
+    assert refused.value.code == "ENTRY_LINES_NOT_ANNOUNCED"
+    assert not JournalEntry.objects.exists()
+    assert not IdempotentRequest.objects.exists()
+
+
+@pytest.mark.parametrize("page", ["register", "bill", "pay", "credit", "refund", "close"])
+def test_every_form_that_writes_money_carries_a_key(as_, clinic, page):
+    visit = visit_of(clinic, "65.00")
+    bill = visit.bills.get()
+    pages = {
+        "register": url("billing_visit_add"),
+        "bill": url("billing_visit_bill", visit.pk),
+        "pay": url("billing_bill_pay", bill.pk),
+        "credit": url("billing_bill_credit", bill.pk),
+        "refund": url("billing_payment_refund", clinic.pay(bill, "65.00").pk),
+        "close": close_page(clinic),
+    }
+    browser = as_(clinic.manager)
+    shown = browser.get(pages[page]).content.decode()
+    forms = re.findall(r'<form method="post" class="(?:desk|button-form).*?</form>', shown, re.DOTALL)
+    assert forms
+    assert all(re.search(r'name="key" value="[-0-9a-f]{36}"', form) for form in forms)
 
 
 def test_two_clicks_at_the_same_moment_make_one_visit(committed):
@@ -642,7 +698,7 @@ def sent_tasks(monkeypatch):
     from celery import current_app
 
     sent = []
-    monkeypatch.setattr(current_app, "send_task", lambda name, args: sent.append((name, args)))
+    monkeypatch.setattr(current_app, "send_task", lambda name, args, **_options: sent.append((name, args)))
     return sent
 
 

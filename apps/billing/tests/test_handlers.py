@@ -30,7 +30,7 @@ def test_a_new_administration_gets_its_books_and_its_catalogue_once(db):
     event = record("core.administration_opened", administration)
     for _ in range(2):
         deliver_due()
-        Delivery.objects.filter(event=event).update(delivered_at=None)
+        Delivery.objects.filter(event=event).update(delivered_at=None, next_attempt_at=event.at)
     assert Account.objects.get(administration=administration, purpose="cash_drawer").code == "1000"
     assert Period.objects.filter(administration=administration, type="MONTH").count() == 12
     assert ServiceGroup.objects.filter(administration=administration).count() == 6

@@ -10,6 +10,7 @@ from apps.core.errors import AlreadyInvited, AlreadyMember, InvalidToken, Invite
 from apps.core.events import record
 from apps.core.models import Administration, Invitation, Membership, User
 from apps.core.permissions import STAFF, Act, may, require
+from apps.core.rate_limits import hold
 from apps.core.services import mail
 from apps.core.services.accounts import choose_password
 
@@ -30,7 +31,7 @@ def invite(
 ) -> Invitation:
     """Offer ``role`` to whoever reads the mail of ``email``, known to Daybook or not.
 
-    Raises NotAllowed, OwnRole, AlreadyMember or AlreadyInvited.
+    Raises NotAllowed, OwnRole, AlreadyMember, AlreadyInvited, or RateLimitExceeded after twenty in an hour.
     """
     require(by, Act.INVITE, administration.pk)
     if role not in roles_to_give(by, administration.pk):
@@ -48,6 +49,7 @@ def offer(
     known = administration.memberships.filter(user__email=email).select_related("user").first()
     if known is not None:
         raise AlreadyMember(person=str(known.user))
+    hold("invitation", key=str(by.pk))
     _end_the_old(administration, email)
     if Invitation.objects.filter(administration=administration, email=email, **OPEN).exists():
         raise AlreadyInvited(email=email)
@@ -70,6 +72,7 @@ def send_again(invitation: Invitation, *, by: User) -> None:
     """A new link, good for as long as the first one was; the old one ends. Raises NotAllowed or InvalidToken."""
     invitation = _held(invitation)
     _may_handle(invitation, by)
+    hold("invitation", key=str(by.pk))
     invitation.expires_at = timezone.now() + LASTS
     invitation.save(update_fields=["expires_at"])
     mail.ask("invitation", invitation.email, language=invitation.language, invitation=invitation.pk)

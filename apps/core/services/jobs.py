@@ -4,24 +4,27 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from celery import current_app
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from apps.core.errors import DomainError
 from apps.core.models import Job, User
+from apps.core.worker import ask
 
 Item = TypeVar("Item")
 
 # A job that did not move for so long has lost its worker.
 STALLED_AFTER = timedelta(minutes=2)
+# As long as somebody may come back to what a job refused.
+KEPT_FOR = timedelta(days=90)
 
 
 def start_job(task: str, *, title: str, by: User, arguments: dict[str, Any], total: int = 0) -> Job:
-    """A job that the worker takes up once this transaction commits. ``task`` is the task's full name."""
+    """A job that the worker takes up once this transaction commits. ``task`` is the task's full name, ``title`` is
+    marked with gettext_noop and may name the total as ``%(count)s``."""
     job = Job.objects.create(task=task, title=title, by=by, arguments=arguments, total=total)
-    transaction.on_commit(lambda: current_app.send_task(task, args=[str(job.pk)]))
+    ask(task, str(job.pk))
     return job
 
 
@@ -39,6 +42,9 @@ def work_through(job_id: str, items: Callable[[Job], Iterable[Item]], work: Call
     try:
         for item in todo[job.done :]:
             with transaction.atomic():
+                # Held while the item is done: one that takes longer than STALLED_AFTER is not done by two.
+                if Job.objects.select_for_update().get(pk=job.pk).done != job.done:
+                    return  # another worker has taken over
                 _do(job, item, work)
                 job.done += 1
                 job.moved_at = timezone.now()
@@ -53,8 +59,13 @@ def resume_stalled() -> int:
     """Ask again for jobs whose worker or message was lost, and return how many there were."""
     lost = _unfinished(timezone.now() - STALLED_AFTER)
     for job in lost:
-        current_app.send_task(job.task, args=[str(job.pk)])
+        ask(job.task, str(job.pk))
     return len(lost)
+
+
+def forget() -> int:
+    """Delete what ended so long ago that nobody comes back to it, and return how many there were."""
+    return Job.objects.filter(finished_at__lt=timezone.now() - KEPT_FOR).delete()[0]
 
 
 def _unfinished(moved_before: Any) -> Any:

@@ -5,7 +5,7 @@ A kind is a template, ``templates/mail/<kind>.txt``, whose first line is the sub
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +14,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from apps.core import one_time
+from apps.core import display, one_time
+from apps.core.errors import told_again
 from apps.core.events import record
 from apps.core.models import Invitation, Mail, OneTimeToken, User
 
@@ -37,11 +38,17 @@ def send(mail: Mail) -> None:
         mail.delete()
         return
     with translation.override(facts.get("language", mail.language)):
+        facts["refusals"] = [(day_of(kept), told_again(kept)) for kept in facts.get("refusals", ())]
         text = render_to_string(f"mail/{mail.kind}.txt", {**facts, "site": settings.SITE_URL})
     subject, _, body = text.strip().partition("\n")
     EmailMessage(subject.strip(), body.strip() + "\n", to=[mail.address]).send()
     mail.sent_at, mail.facts = timezone.now(), {}
     mail.save(update_fields=["sent_at", "facts"])
+
+
+def day_of(refusal: dict[str, Any]) -> str:
+    """The day that a kept refusal is about, as people write it."""
+    return display.day(date.fromisoformat(refusal["date"]))
 
 
 def forget() -> int:

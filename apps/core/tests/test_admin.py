@@ -13,6 +13,7 @@ from apps.core.admin_site import ScopedAdmin
 from apps.core.errors import Conflict
 from apps.core.events import record
 from apps.core.models import Administration, Delivery, Event, Invitation, Job, Membership, User
+from apps.core.services.delivery import deliver_due
 from apps.core.tests.factories import AdministrationFactory, MembershipFactory, UserFactory, member, operator
 
 Role = Membership.Role
@@ -253,16 +254,27 @@ def test_events_are_read_and_never_written(client, clinic, owner):
     assert client.post(change(event), {"name": "x"}).status_code == 403
 
 
-def test_an_operator_tries_a_delivery_again(client, clinic, settings):
+def test_an_operator_finds_what_gave_up_and_why_and_tries_it_again(client, clinic, settings):
     settings.EVENT_HANDLERS = {"core.tried": ["apps.core.tests.test_events.hear"]}
+    for _ in range(2):
+        record("core.tried", clinic)
+    deliver_due()
     record("core.tried", clinic)
-    Delivery.objects.update(gave_up_at=timezone.now(), last_error="away")
-    delivery = Delivery.objects.get()
+    gave_up = Delivery.objects.get(delivered_at=None)
+    Delivery.objects.filter(pk=gave_up.pk).update(gave_up_at=timezone.now(), attempts=6, last_error="ConnectionError")
     client.force_login(operator())
-    assert b"away" in client.get(change(delivery)).content
-    client.post("/admin/core/delivery/", {"action": "retry", "_selected_action": [delivery.pk]})
-    delivery.refresh_from_db()
-    assert delivery.gave_up_at is None
+    assert "1 delivery gave up" in client.get("/admin/").content.decode()
+    shown = client.get("/admin/core/delivery/?state=gave-up")
+    assert list(shown.context["cl"].queryset) == [gave_up]
+    assert b"ConnectionError" in shown.content
+    assert b"ConnectionError" in client.get(change(gave_up)).content
+
+    client.post("/admin/core/delivery/", {"action": "retry", "_selected_action": [gave_up.pk]})
+    deliver_due()
+    gave_up.refresh_from_db()
+    assert gave_up.delivered_at
+    assert gave_up.gave_up_at is None
+    assert "gave up" not in client.get("/admin/").content.decode()
 
 
 def test_a_job_shows_its_progress_and_what_was_refused(client, clinic, owner):

@@ -1,4 +1,4 @@
-"""Signing in, health, addresses with and without slash, and the one shape of refusals."""
+"""Signing in, addresses with and without slash, and the one shape of refusals."""
 
 import json
 
@@ -111,23 +111,6 @@ def test_a_token_ends_when_its_person_leaves(api, person):
 def test_a_refresh_token_is_not_an_access_token(api, person):
     api.credentials(HTTP_AUTHORIZATION=f"Bearer {sign_in(api).json()['refresh_token']}")
     assert refused(api.get(ME)) == (401, "INVALID_TOKEN")
-
-
-# Health --------------------------------------------------------------------------------------------------------------
-
-
-def test_health_is_ok_when_every_part_answers(api, db):
-    answer = api.get("/health")
-    assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "parts": {"database": "ok", "migrations": "ok", "broker": "ok"}}
-
-
-def test_health_fails_when_the_broker_is_away_and_does_not_say_where_it_was(api, db, settings):
-    settings.CELERY_BROKER_URL = "redis://:secret@127.0.0.1:1/0"
-    answer = api.get("/health")
-    assert answer.status_code == 503
-    assert answer.json()["parts"]["broker"] == "unreachable"
-    assert b"secret" not in answer.content
 
 
 # Addresses -----------------------------------------------------------------------------------------------------------

@@ -85,6 +85,17 @@ def test_a_registration_that_cannot_be_taken_is_422_by_field_and_registers_nobod
     assert not User.objects.exists()
 
 
+@pytest.mark.parametrize("form", [False, True])
+def test_a_body_larger_than_any_that_makes_sense_is_refused_unread(api, form, no_limits):
+    much = "x" * 3_000_000
+    if form:
+        kind = "application/x-www-form-urlencoded"
+        answer = api.post(f"{AUTH}/token", f"username={much}&password=x", content_type=kind)
+    else:
+        answer = api.post(f"{AUTH}/register", NEW | {"full_name": much})
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (413, "BODY_TOO_LARGE")
+
+
 def test_a_role_may_be_left_out(api, no_limits):
     assert api.post(f"{AUTH}/register", {key: NEW[key] for key in NEW if key != "role"}).status_code == 201
     assert User.objects.get().role == "zzp"

@@ -38,7 +38,7 @@ def test_no_amount_is_a_dash():
 
 @pytest.mark.parametrize(
     ("language", "shown"),
-    [("en", "Tuesday 3 March 2026"), ("nl", "dinsdag 3 maart 2026"), ("nb", "tirsdag 3 mars 2026")],
+    [("en", "Tuesday 3 March 2026"), ("nl", "dinsdag 3 maart 2026"), ("nb", "tirsdag 3. mars 2026")],
 )
 def test_a_date_is_shown_with_its_weekday_in_the_language(language, shown):
     with translation.override(language):

@@ -45,7 +45,7 @@ def test_no_two_refusals_share_a_code():
 def test_the_document_names_no_refusal_that_does_not_exist():
     elsewhere = {  # answers of the API itself, apps/core/api.py
         "NOT_AUTHENTICATED", "NOT_FOUND", "METHOD_NOT_ALLOWED", "NOT_ACCEPTABLE", "INTERNAL_ERROR",
-        "UNSUPPORTED_MEDIA_TYPE", "RATE_LIMIT_EXCEEDED", "INVALID_PARAMETER", "VALIDATION_ERROR",
+        "UNSUPPORTED_MEDIA_TYPE", "INVALID_PARAMETER", "VALIDATION_ERROR",
     }  # fmt: skip
     assert set(rows_of_the_document()) - elsewhere == {refusal.code for refusal in REFUSALS}
 

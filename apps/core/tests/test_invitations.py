@@ -6,7 +6,15 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from apps.core.errors import AlreadyInvited, AlreadyMember, InvalidToken, InvitedAsAnother, NotAllowed, OwnRole
+from apps.core.errors import (
+    AlreadyInvited,
+    AlreadyMember,
+    InvalidToken,
+    InvitedAsAnother,
+    NotAllowed,
+    OwnRole,
+    RateLimitExceeded,
+)
 from apps.core.models import Event, Invitation, Membership, User
 from apps.core.services import invitations
 from apps.core.tests.factories import AdministrationFactory, UserFactory, member
@@ -109,6 +117,14 @@ def test_a_password_against_the_rules_leaves_the_link_good(clinic, owner):
         invitations.accept_as_new(secret, full_name="New", password="short")
     assert not User.objects.filter(email=NEW).exists()
     invitations.accept_as_new(secret, full_name="New", password="first-sesame-1")
+
+
+def test_nobody_writes_to_more_than_twenty_addresses_an_hour(clinic, owner):
+    for n in range(20):
+        invite(clinic, owner, f"new{n}@clinic.example")
+    with pytest.raises(RateLimitExceeded):
+        invite(clinic, owner, "one-too-many@clinic.example")
+    assert Invitation.objects.count() == 20
 
 
 def test_one_invitation_and_one_role_per_person(clinic, owner):

@@ -1,12 +1,16 @@
 """Jobs go on where they were, whatever happens to their worker."""
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from apps.core.errors import NotAllowed
 from apps.core.models import Job
+from apps.core.services import jobs
 from apps.core.services.jobs import resume_stalled, work_through
 from apps.core.tests.factories import UserFactory
 
@@ -77,3 +81,23 @@ def test_a_job_that_another_worker_is_busy_with_is_left_to_it(job):
     run(job, worked)
     assert (worked, job.state, job.done) == ([], "RUNNING", 1)
     assert resume_stalled() == 0
+
+
+def test_an_item_that_takes_longer_than_a_worker_may_be_silent_is_not_done_by_two(committed):
+    job = Job.objects.create(task="apps.core.tasks.deliver_events", title="Letters", by=UserFactory())
+    begun, worked = threading.Event(), []
+
+    def slowly(job, letter):
+        worked.append(letter)
+        begun.set()
+        time.sleep(0.3)
+
+    first = threading.Thread(target=lambda: (work_through(str(job.pk), lambda job: "ab", slowly), connection.close()))
+    first.start()
+    begun.wait(10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "STALLED_AFTER", timedelta(0))  # as if the first had been silent for minutes
+        work_through(str(job.pk), lambda job: "ab", slowly)
+    first.join()
+    job.refresh_from_db()
+    assert (worked, job.state, job.done) == (["a", "b"], "DONE", 2)

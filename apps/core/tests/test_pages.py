@@ -96,9 +96,26 @@ def test_somebody_signed_in_sets_it_up_and_stays_signed_in_here_only(client, per
     elsewhere = Client()
     elsewhere.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
     client.get("/account/second-factor/set-up/")
-    client.post("/account/second-factor/set-up/", {"code": code_of(TOTPDevice.objects.get(user=person))})
+    code = {"code": code_of(TOTPDevice.objects.get(user=person))}
+    wrong = client.post("/account/second-factor/set-up/", code | {"proof": "not-it-1234"})
+    assert "proof" in wrong.context["form"].errors
+    client.post("/account/second-factor/set-up/", code | {"proof": PASSWORD})
     assert client.get("/account/").status_code == 200
     assert elsewhere.get("/account/").status_code == 302
+
+
+def test_another_app_takes_a_code_of_the_one_that_it_replaces(client, person):
+    old = app_of(person)
+    client.force_login(User.objects.get(pk=person.pk), backend="django.contrib.auth.backends.ModelBackend")
+    client.get("/account/second-factor/set-up/")
+    new = TOTPDevice.objects.get(user=person, confirmed=False)
+    stolen = client.post("/account/second-factor/set-up/", {"code": code_of(new), "proof": PASSWORD})
+    assert stolen.status_code == 401
+    assert TOTPDevice.objects.get(user=person, confirmed=True) == old
+    old.refresh_from_db()
+    old.throttle_reset()
+    client.post("/account/second-factor/set-up/", {"code": code_of(new), "proof": code_of(old)})
+    assert TOTPDevice.objects.get(user=person, confirmed=True) == new
 
 
 def test_new_recovery_codes_take_the_second_factor(client, person):

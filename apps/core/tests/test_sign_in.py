@@ -160,6 +160,13 @@ def test_a_lock_holds_where_the_failures_came_from_and_nowhere_else(api, person,
     assert token(elsewhere, person).status_code == 200
 
 
+@pytest.mark.parametrize(("another", "status"), [("2001:db8::2", 429), ("2001:db8:0:1::1", 200)])
+def test_an_ipv6_network_of_one_subscriber_is_one_place(person, another, status, no_limits):
+    for _ in range(10):
+        token(APIClient(REMOTE_ADDR="2001:db8::1"), person, "wrong")
+    assert token(APIClient(REMOTE_ADDR=another), person).status_code == status
+
+
 def test_a_lock_ends_by_itself(api, person, settings, no_limits):
     settings.AXES_COOLOFF_TIME = timedelta(seconds=0)
     for _ in range(11):

@@ -69,7 +69,7 @@ class AccountAdmin(LedgerAdmin):
 
     list_display = ("code", "name", "type", "control", "ledger", "administration")
     list_display_links = ("code", "name")
-    list_filter = ("administration", "type", ("control", admin.AllValuesFieldListFilter))
+    list_filter = ("administration", "type", "control")
     list_select_related = ("administration",)
     search_fields = ("code", "name")
     ordering = ("administration", "code")

@@ -19,6 +19,7 @@ from apps.ledger.admin.base import LedgerAdmin, ledger_address, link, page_of
 from apps.ledger.models import JournalEntry, JournalLine, OpenItem, Party
 
 Status = JournalEntry.Status
+SOURCES = {"day_close": _("Day close")}  # what entries come from, as people call it
 NUMBER = re.compile(r"([A-Z]+)-(\d{4})-0*(\d+)", re.IGNORECASE)  # as entries are called: GEN-2026-0042
 
 
@@ -41,6 +42,19 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(rows)
 
 
+class SourceFilter(admin.SimpleListFilter):
+    """Entries by what they come from."""
+
+    title = _("source")
+    parameter_name = "source_type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return list(SOURCES.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(source_type=self.value()) if self.value() else queryset
+
+
 def state_of(entry: JournalEntry) -> SafeString:
     reversal = getattr(entry, "reversal", None)
     if reversal is not None and reversal.status == Status.POSTED:
@@ -52,7 +66,7 @@ def state_of(entry: JournalEntry) -> SafeString:
 class JournalEntryAdmin(LedgerAdmin):
     list_display = ("number_shown", "day", "memo", "amount", "state", "source", "administration")
     list_display_links = ("number_shown", "day")
-    list_filter = ("administration", ("date", RangeDateFilter), "journal", StateFilter, "source_type")
+    list_filter = ("administration", ("date", RangeDateFilter), "journal", StateFilter, SourceFilter)
     list_select_related = ("administration", "journal", "reversal")
     search_fields = ("memo",)
     search_help_text = _("Number, such as DAY-2026-0042, or words of the memo")
@@ -122,7 +136,7 @@ class JournalEntryAdmin(LedgerAdmin):
 
 def source_of(entry: JournalEntry) -> SafeString | str:
     """What the entry comes from, with a link where there is a page for it."""
-    words = {"day_close": _("Day close")}.get(entry.source_type, entry.source_type) or display.NOTHING
+    words = SOURCES.get(entry.source_type, entry.source_type) or display.NOTHING
     address = page_of(entry.source_type, entry.source_id)
     return link(address, words) if address else str(words)
 

@@ -6,8 +6,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from apps.core.events import record
+from apps.core.languages import language_of_books
 from apps.core.models import Administration, User
 from apps.ledger.errors import UnknownChart
 from apps.ledger.models import Account, Journal, Period, VatCode
@@ -15,7 +17,7 @@ from apps.ledger.models import Account, Journal, Period, VatCode
 CHARTS = Path(__file__).resolve().parent.parent / "charts"
 
 # Codes of the journals that Daybook itself posts to.
-JOURNALS = {"DAY": "Day takings", "GEN": "General"}
+JOURNALS = {"DAY": _("Day takings"), "GEN": _("General")}
 
 
 def charts() -> list[str]:
@@ -43,10 +45,11 @@ def open_books(administration: Administration, *, chart: str, by: User | None = 
         ),
         ignore_conflicts=True,
     )
-    Journal.objects.bulk_create(
-        (Journal(administration=administration, code=code, name=name) for code, name in JOURNALS.items()),
-        ignore_conflicts=True,
-    )
+    with language_of_books(administration):
+        journals = [
+            Journal(administration=administration, code=code, name=str(name)) for code, name in JOURNALS.items()
+        ]
+    Journal.objects.bulk_create(journals, ignore_conflicts=True)
     record("ledger.books_opened", administration, by=by, chart=chart)
 
 

@@ -6,9 +6,12 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.core.events import record
+from apps.core.languages import language_of_books
+from apps.core.laws import prove_deferred
 from apps.core.models import Administration, User
 from apps.core.money import ZERO, exact, total
 from apps.ledger.errors import (
@@ -114,7 +117,7 @@ def post_entry(
     ]
     JournalLine.objects.bulk_create(rows)
     OpenItem.objects.bulk_create(_items(entry, zip(rows, lines, strict=True)))
-    prove_balanced()  # runs the deferred laws now, so that a refusal names this call, then defers them again
+    prove_deferred()  # runs the deferred laws now, so that a refusal names this call, then defers them again
     record("ledger.entry_posted", entry, by=by, date=date, amount=debits, lines=len(lines))
     entry.refresh_from_db(fields=["number", "year"])
     return entry
@@ -133,9 +136,10 @@ def reverse_entry(entry: JournalEntry, *, by: User | None, reason: str, date: da
     if JournalEntry.objects.filter(reverses=entry).exists():
         raise EntryAlreadyReversed(entry=str(entry))
     day = date or first_open_day(entry.administration, entry.date)
-    memo = f"Reversal of {entry}: {reason}"
-    if day != entry.date and date is None:
-        memo += f" ({entry.date} no longer admits posting)"
+    with language_of_books(entry.administration):
+        memo = _("Reversal of %(entry)s: %(reason)s") % {"entry": entry, "reason": reason}
+        if day != entry.date and date is None:
+            memo += " " + _("(%(date)s no longer admits posting)") % {"date": entry.date}
 
     lines = entry.lines.select_related("account", "party", "vat_code").prefetch_related("open_items")
     reversal = post_entry(
@@ -148,6 +152,7 @@ def reverse_entry(entry: JournalEntry, *, by: User | None, reason: str, date: da
         reverses=entry,
     )
     settle_documents(entry.administration, [item.document_id for line in lines for item in line.open_items.all()])
+    record("ledger.entry_reversed", entry, by=by, reversal=reversal.pk)
     return reversal
 
 
@@ -158,7 +163,7 @@ def admitting_period(administration: Administration, day: date) -> Period:
         raise PeriodMissing(date=day)
     for around in Period.objects.around(period):
         if not around.admits_posting:
-            raise PeriodClosed(period=str(around), status=around.get_status_display().lower())
+            raise PeriodClosed(period=str(around), status=around.status)
     return period
 
 
@@ -178,12 +183,6 @@ def first_open_day(administration: Administration, day: date) -> date:
                 return candidate
         raise closed
     return day
-
-
-def prove_balanced() -> None:
-    """Run the deferred laws now, then defer them again. Raises IntegrityError in the law's name."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
 
 
 def _items(entry: JournalEntry, lines: Iterable[tuple[JournalLine, Line]]) -> Iterator[OpenItem]:

@@ -7,7 +7,7 @@ import pgtrigger
 import psycopg
 from django.db import DatabaseError, connection, transaction
 
-from apps.ledger.services.posting import prove_balanced
+from apps.core.laws import prove_deferred
 
 
 def law_broken_by(attempt: Callable[[], Any]) -> str | None:
@@ -15,7 +15,7 @@ def law_broken_by(attempt: Callable[[], Any]) -> str | None:
     try:
         with transaction.atomic():
             attempt()
-            prove_balanced()
+            prove_deferred()
     except Exception as error:
         return _law(error)
     return None

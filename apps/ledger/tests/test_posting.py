@@ -152,7 +152,7 @@ def test_a_reversal_restores_every_balance(books):
     entry = EntryFactory(books=books, lines=on_account(books, "100.00", party, bill))
     reversal = reverse_entry(entry, by=books.owner, reason="typed twice")
     assert (reversal.reverses, reversal.date) == (entry, entry.date)
-    assert reversal.memo == "Reversal of GEN-2026-0001: typed twice"
+    assert reversal.memo == "Tegenboeking van GEN-2026-0001: typed twice"  # Dutch books
     assert [item.open for item in OpenItem.objects.as_of()] == [0, 0]
 
 
@@ -182,7 +182,7 @@ def test_a_reversal_moves_to_the_first_open_day_and_says_so(books):
     books.set_status("2026-03", "LOCKED")
     reversal = reverse_entry(entry, by=books.owner, reason="typed twice")
     assert reversal.date == date(2026, 4, 1)
-    assert reversal.memo.endswith("typed twice (2026-03-03 no longer admits posting)")
+    assert reversal.memo.endswith("typed twice (op 2026-03-03 kan niet meer worden geboekt)")
 
 
 def test_the_first_open_day_stands_in_no_closed_period_of_any_size(books):

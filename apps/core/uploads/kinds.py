@@ -1,0 +1,60 @@
+"""Which files there are, and which are taken for what: the two tables that everything else follows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from apps.core.uploads.images import check_jpeg, check_png
+from apps.core.uploads.markup import check_xml
+from apps.core.uploads.pdf import check_pdf
+from apps.core.uploads.texts import check_csv, check_mt940, check_ofx
+from apps.core.uploads.workbook import check_workbook
+
+MB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an extension promises: the media type, the first bytes, and who judges the rest."""
+
+    media_type: str
+    check: Callable[[BinaryIO], None]
+    starts: bytes = b""
+
+
+_JPEG = Kind("image/jpeg", check_jpeg, b"\xff\xd8\xff")
+_MT940 = Kind("text/plain", check_mt940)
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+KINDS: dict[str, Kind] = {
+    "pdf": Kind("application/pdf", check_pdf, b"%PDF-"),
+    "png": Kind("image/png", check_png, b"\x89PNG\r\n\x1a\n"),
+    "jpg": _JPEG,
+    "jpeg": _JPEG,
+    "xlsx": Kind(_XLSX, check_workbook, b"PK\x03\x04"),
+    "csv": Kind("text/csv", check_csv),
+    "xml": Kind("application/xml", check_xml),
+    "ofx": Kind("application/x-ofx", check_ofx),
+    "qfx": Kind("application/vnd.intu.qfx", check_ofx),
+    "sta": _MT940,
+    "940": _MT940,
+    "mt940": _MT940,
+    "txt": _MT940,
+}
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a file is sent for: the extensions that are taken, and the most bytes."""
+
+    extensions: tuple[str, ...]
+    most_bytes: int = 10 * MB
+
+
+PURPOSES: dict[str, Purpose] = {
+    "attachment": Purpose(("pdf", "png", "jpg", "jpeg", "xlsx", "csv")),
+    "document": Purpose(("pdf", "png", "jpg", "jpeg", "xml"), 20 * MB),
+    "statement": Purpose(("csv", "xml", "ofx", "qfx", "sta", "940", "mt940", "txt"), 20 * MB),
+}
+
+MOST_BYTES = max(purpose.most_bytes for purpose in PURPOSES.values())
