@@ -556,7 +556,7 @@ class Upload(Owned):
     file_name = models.CharField(_("name"), max_length=255)
     file_type = models.CharField(_("media type"), max_length=100)
     file_size = models.PositiveIntegerField(_("size"), help_text=_("bytes"))
-    sha256 = models.CharField("SHA-256", max_length=64)
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
     stored_as = models.CharField(max_length=100, unique=True, editable=False)
     scan_verdict = models.CharField(
         _("virus scan"), max_length=100, blank=True, help_text=_("Empty where no scanner was set up.")

@@ -17,7 +17,7 @@ from django.utils import timezone, translation
 from apps.core import display, one_time
 from apps.core.errors import told_again
 from apps.core.events import record
-from apps.core.models import Invitation, Mail, OneTimeToken, User
+from apps.core.models import Invitation, Mail, Membership, OneTimeToken, User
 
 KEPT_FOR = timedelta(days=30)
 
@@ -98,7 +98,7 @@ def _invitation(mail: Mail) -> dict[str, Any] | None:
     return {
         "administration": invitation.administration.name,
         "by": str(invitation.invited_by),
-        "role": invitation.get_role_display(),
+        "role": Membership.Role(invitation.role).label,  # lazy: said in the language of the mail
         "until": invitation.expires_at,
         "link": link("invitation_page", secret),
         "language": invitation.language,
