@@ -168,7 +168,9 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     role = models.CharField(_("kind"), max_length=12, choices=Role.choices, default=Role.STAFF)
     is_active = models.BooleanField(_("active"), default=True)
     is_email_verified = models.BooleanField(_("e-mail verified"), default=False)
-    language = models.CharField(_("language"), max_length=7, choices=settings.LANGUAGES, default="en")
+    language = models.CharField(
+        _("language"), max_length=7, choices=settings.LANGUAGES, blank=True, help_text=_("Empty: the browser's.")
+    )
     practice = models.JSONField(
         default=dict, editable=False, help_text="What a registration said of its practice, until it is opened."
     )

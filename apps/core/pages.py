@@ -261,14 +261,15 @@ def _log_in(request: HttpRequest, user: User) -> None:
 def _signed_in(request: HttpRequest, user: User) -> HttpResponse:
     _log_in(request, user)
     answer = redirect(_next(request))
-    answer.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME,
-        user.language,
-        max_age=settings.LANGUAGE_COOKIE_AGE,
-        secure=request.is_secure(),
-        httponly=True,
-        samesite="Lax",
-    )
+    if user.language:
+        answer.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            user.language,
+            max_age=settings.LANGUAGE_COOKIE_AGE,
+            secure=request.is_secure(),
+            httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+            samesite="Lax",
+        )
     return answer
 
 

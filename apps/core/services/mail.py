@@ -37,7 +37,7 @@ def send(mail: Mail) -> None:
     if facts is None:
         mail.delete()
         return
-    with translation.override(facts.get("language", mail.language)):
+    with translation.override(facts.get("language") or mail.language or settings.LANGUAGE_CODE):
         facts["refusals"] = [(day_of(kept), told_again(kept)) for kept in facts.get("refusals", ())]
         text = render_to_string(f"mail/{mail.kind}.txt", {**facts, "site": settings.SITE_URL})
     subject, _, body = text.strip().partition("\n")
