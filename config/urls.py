@@ -11,6 +11,7 @@ from apps.billing.admin.home import import_template
 from apps.core import api as core_api
 from apps.core import auth_api, pages, uploads_api
 from apps.core.admin import own_data
+from apps.core.admin_site import choices_while_typing
 from apps.core.metrics import metrics
 
 api_v1: list[URLPattern | URLResolver] = [
@@ -58,6 +59,7 @@ urlpatterns = [
     path("admin/login/", pages.sign_in_page),  # instead of the admin's own, under its name
     path("admin/password_change/", pages.change_password_page),
     path("admin/personal-data/", admin.site.admin_view(own_data), name="own_data"),
+    path("admin/autocomplete/", admin.site.admin_view(choices_while_typing)),
     path("admin/", admin.site.urls),
 ]
 

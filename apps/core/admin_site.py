@@ -4,23 +4,27 @@ Django's own permissions are not asked. ``view_act``, ``add_act``, ``change_act`
 role must allow; None means never. A superuser is an operator: they find only what ``operators_may`` says.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin import RelatedFieldListFilter, ShowFacets
+from django.contrib.admin import ListFilter, RelatedFieldListFilter, ShowFacets, action, site
+from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, models
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import URLPattern
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.forms import PaginationInlineFormSet
 
 from apps.core.errors import DomainError, refusal_for, tell
 from apps.core.events import record
+from apps.core.exporting import export
 from apps.core.models import Administration, User
 from apps.core.permissions import Act, may, may_somewhere, roles_of, roles_with
 
@@ -43,6 +47,10 @@ class ScopedChoices(RelatedFieldListFilter):
         ordering = self.field_admin_ordering(field, request, model_admin)
         rows = offered(field.related_model, request.user)
         return field.get_choices(include_blank=False, ordering=ordering, limit_choices_to={"pk__in": rows.values("pk")})
+
+
+# What a filter, or the way down from year to day, writes behind the name of its field.
+ASKED = re.compile(r"(__(exact|id__exact|isnull|isempty|gte|lt|year|month|day)|_from|_to)?")
 
 
 class ByActs:
@@ -98,6 +106,7 @@ class ScopedAdmin(ByActs, ModelAdmin):
     """
 
     refusal_fields: dict[str, str] = {}  # code of a refusal -> the field it stands beside
+    linked_by: tuple[str, ...] = ()  # lookups that links from other pages make, beside those of the list's filters
 
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
@@ -159,6 +168,32 @@ class ScopedAdmin(ByActs, ModelAdmin):
         if not get_fields_from_path(self.model, path)[-1].is_relation:
             return entry
         return path, type(kind.__name__, (ScopedChoices, kind), {})
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Only what the filters, the dates and our own links ask.
+
+        Django lets an address ask for any column of the row: a colleague's password hash, letter by letter.
+        """
+        names = [self.date_hierarchy, *map(_asks_for, self.list_filter)]
+        ours = (name for name in names if name and lookup.startswith(name))
+        return lookup in self.linked_by or any(ASKED.fullmatch(lookup.removeprefix(name)) for name in ours)
+
+    # The list as a file ----------------------------------------------------------------------------------------------
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Who reads a list may take it along, also where ``actions`` is None."""
+        actions: dict[str, Any] = super().get_actions(request)
+        if IS_POPUP_VAR not in request.GET and self.has_view_permission(request):
+            function, name, words = self.get_action("export_list")  # type: ignore[misc]
+            actions[name] = (function, name, words)
+        return actions
+
+    @action(description=_("Export as CSV"), permissions=["view"])
+    def export_list(self, request: HttpRequest, rows: Any) -> StreamingHttpResponse:
+        return export(self, request, rows)
+
+    def complete(self, rows: list[Any]) -> None:
+        """Add to ``rows`` what columns show beyond the query, for all of them at once."""
 
     # Forms -----------------------------------------------------------------------------------------------------------
 
@@ -228,10 +263,9 @@ class ScopedAdmin(ByActs, ModelAdmin):
 class OwnedFormSet(PaginationInlineFormSet):
     """Rows inside the page of another row belong to the administration of that row."""
 
-    def _construct_form(self, i: int, **kwargs: Any) -> Any:
-        form = super()._construct_form(i, **kwargs)
-        form.instance.administration_id = self.instance.administration_id
-        return form
+    def save_new(self, form: Any, commit: bool = True) -> Any:
+        form.instance.administration_id = self.instance.administration_id  # a new page's own row has one only by now
+        return super().save_new(form, commit)
 
 
 class ScopedTabularInline(ByActs, TabularInline):
@@ -246,6 +280,16 @@ class ScopedStackedInline(ByActs, StackedInline):
     extra = 0
 
 
+def choices_while_typing(request: HttpRequest) -> HttpResponse:
+    """The admin's autocomplete, for the fields that a page of ours asks by typing. Django's answers for every relation
+    of every model, and fails on those that have no page."""
+    label = f"{request.GET.get('app_label')}.{request.GET.get('model_name')}"
+    page = next((page for model, page in site._registry.items() if model._meta.label_lower == label), None)
+    if page is None or request.GET.get("field_name") not in page.autocomplete_fields:
+        raise PermissionDenied
+    return site.autocomplete_view(request)
+
+
 def _fix_administration(field: Any, obj: Any) -> None:
     """A row stays in its administration; a new one goes to the only one that there is, without a question."""
     only = list(field.queryset[:2])
@@ -255,6 +299,13 @@ def _fix_administration(field: Any, obj: Any) -> None:
         field.disabled, field.initial = True, only[0]
     if len(only) < 2:
         field.widget = forms.HiddenInput()
+
+
+def _asks_for(entry: Any) -> str:
+    """The field, or the parameter, that an entry of ``list_filter`` asks for."""
+    if isinstance(entry, type) and issubclass(entry, ListFilter):
+        return str(getattr(entry, "parameter_name", ""))
+    return str(entry[0] if isinstance(entry, list | tuple) else entry)
 
 
 def _refusal(error: Exception) -> DomainError:

@@ -218,6 +218,12 @@ class CursorPages(CursorPagination):
     max_page_size = 1000
     ordering: str | tuple[str, ...] = "-id"
 
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except ValidationError as error:  # a forged cursor whose place is no value of the field
+            raise exceptions.NotFound(self.invalid_cursor_message) from error
+
 
 # Health --------------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ together is a string to translate, since Django's own formats name no weekday.
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format, number_format
@@ -16,6 +17,24 @@ from django.utils.translation import pgettext
 from apps.core.money import currency, quantize
 
 NOTHING = "\N{EN DASH}"
+
+
+class Figure(NamedTuple):
+    """An amount and the currency that it is in; None where there is none."""
+
+    amount: Decimal | None
+    currency: str
+
+
+class Shown(SafeString):
+    """What a page shows, which still knows the value that it shows: a list is exported with it."""
+
+    value: Any
+
+    def __new__(cls, text: str, value: Any) -> Self:
+        shown = super().__new__(cls, text)
+        shown.value = value
+        return shown
 
 
 def figure(value: Decimal, code: str) -> str:
@@ -33,23 +52,28 @@ def money(value: Decimal | None, code: str) -> str:
 def amount(value: Decimal | None, code: str) -> SafeString:
     """An amount in a column: to the right, digits of one width, negative in parentheses and not only red."""
     if value is None:
-        return format_html('<span class="amount">{}</span>', NOTHING)
-    return format_html(
+        return Shown(format_html('<span class="amount">{}</span>', NOTHING), Figure(None, code))
+    text = format_html(
         '<span class="amount{}"><abbr class="currency">{}</abbr> <span class="figure">{}</span></span>',
         " negative" if value < 0 else "",
         code,
         figure(value, code),
     )
+    return Shown(text, Figure(value, code))
 
 
 def day(value: date | None) -> str:
     """A date with its weekday: ``Tuesday 3 March 2026``."""
-    return NOTHING if value is None else date_format(value, pgettext("date format", "l j F Y"), use_l10n=False)
+    return (
+        NOTHING
+        if value is None
+        else Shown(date_format(value, pgettext("date format", "l j F Y"), use_l10n=False), value)
+    )
 
 
 def short_day(value: date) -> str:
     """A date with its weekday where there is little room: ``Tue 3 Mar 2026``."""
-    return date_format(value, pgettext("date format", "D j M Y"), use_l10n=False)
+    return Shown(date_format(value, pgettext("date format", "D j M Y"), use_l10n=False), value)
 
 
 def moment(value: datetime | None, time_zone: str) -> str:
@@ -57,7 +81,7 @@ def moment(value: datetime | None, time_zone: str) -> str:
     if value is None:
         return NOTHING
     local = value.astimezone(ZoneInfo(time_zone))
-    return f"{short_day(local)} {local:%H:%M}"
+    return Shown(f"{short_day(local)} {local:%H:%M}", local)
 
 
 # An icon of the Material set beside the word, so that a state is never told by colour alone.
@@ -85,9 +109,10 @@ _ICONS = {
 def status(value: str, word: object = None) -> SafeString:
     """A state as a word with its icon. ``word`` is what people read, by default the state itself."""
     icon, tone = _ICONS.get(str(value).upper(), ("circle", "info"))
-    return format_html(
+    text = format_html(
         '<span class="status {}"><span class="material-symbols-outlined" aria-hidden="true">{}</span>{}</span>',
         tone,
         icon,
         word or value,
     )
+    return Shown(text, word or value)

@@ -212,7 +212,7 @@ def address_of(route: str) -> Address | None:
     view, add, change, delete = MODELS[label]
     may_look = "".join(sorted(set(view) | set(change)))
     pages = {
-        "": Address({"GET": may_look}),
+        "": Address({"GET": may_look, "POST": may_look}),  # an action of the list: whoever reads it may export it
         "add/": Address({"GET": add, "POST": add}),
         "<object_id>/change/": Address({"GET": may_look, **({"POST": change} if change else {})}, label),
         "<object_id>/delete/": Address({"GET": delete}, label),

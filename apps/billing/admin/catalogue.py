@@ -210,18 +210,20 @@ class ServiceAdmin(BillingAdmin):
     inlines = (PriceInline,)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """The list, each service with its price of today: one query for the page."""
         changelist = super().get_changelist_instance(request)
-        services = list(changelist.result_list)
-        today = {service.administration_id: local_date(service.administration) for service in services}
+        changelist.result_list = list(changelist.result_list)
+        self.complete(changelist.result_list)
+        return changelist
+
+    def complete(self, rows: list[Any]) -> None:
+        """Each service with its price of today: one query for all of them."""
+        today = {service.administration_id: local_date(service.administration) for service in rows}
         prices: dict[Any, ServicePrice] = {}
         for day in set(today.values()):
-            there = [service for service in services if today[service.administration_id] == day]
+            there = [service for service in rows if today[service.administration_id] == day]
             prices |= {price.service_id: price for price in ServicePrice.objects.on(day).filter(service__in=there)}
-        for service in services:
+        for service in rows:
             service.price_today = prices.get(service.pk)
-        changelist.result_list = services
-        return changelist
 
     @admin.display(description=_("price today"))
     def price_now(self, service: Any) -> SafeString:

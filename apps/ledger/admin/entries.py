@@ -172,6 +172,7 @@ class OpenFilter(admin.SimpleListFilter):
 class OpenItemAdmin(LedgerAdmin):
     list_display = ("party", "document", "account", "day", "due", "original", "open_amount", "administration")
     list_filter = ("administration", OpenFilter, "account")
+    linked_by = ("party__id__exact",)
     list_select_related = ("administration", "account", "party", "line__entry__journal")
     search_fields = ("party__code", "party__name", "reference")
     search_help_text = _("Party or reference")

@@ -1,0 +1,651 @@
+"""Every field of every model, sent to every address that writes: what nobody asked for changes nothing.
+
+Each write is sent twice, each time from the same state: as it should be, and with the names of all fields of all
+models beside it, filled with rows of a foreign administration, other states, amounts and dates. The tables must end
+alike. What an address rightly takes stands here, written by hand; an address that writes and is not listed fails with
+its name. Every other address is sent the whole lot and must write nothing.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import cache
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import urlencode
+
+import jwt
+import pytest
+from axes.models import AccessAttempt
+from django.apps import apps
+from django.contrib import admin
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection, models, transaction
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from apps.billing.admin.closes import BUTTONS
+from apps.billing.models import Bill, EndOfDayReconciliation, Patient, Payment, Service, ServiceGroup, ServicePrice
+from apps.billing.services.catalogue import register_patient
+from apps.billing.services.charging import register_visit
+from apps.billing.tests.clinic import PASSWORD, Clinic
+from apps.core import one_time
+from apps.core.models import Delivery, Invitation, OneTimeToken, User
+from apps.core.services import second_factor
+from apps.core.tests.authenticator import app_of, code_of
+from apps.core.tests.factories import UserFactory
+from apps.core.tests.mailbox import secret_for
+from apps.ledger.models import Account, VatCode
+from config.tests.test_permission_matrix import ALL, LETTERS, MODELS, OPEN, SCOPED, UPLOADS, World, filled
+
+NEW_PASSWORD = "Hollyhock-1937"  # in no body twice, so that it is told apart from the old one
+PURPOSE = OneTimeToken.Purpose
+
+
+# What is written where -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request that takes effect: the row that its address names, its body, and its query."""
+
+    body: dict[str, Any]
+    row: Any = None
+    query: str = ""
+
+
+@dataclass(frozen=True)
+class Write:
+    """``sends`` makes what the request needs and says what is sent, by the role that may most. ``takes`` are the names
+    that the address takes beside those of the body. One that is ``idle`` answers without writing."""
+
+    letter: str
+    sends: Callable[["Scene"], Sent]
+    takes: str = ""
+    idle: bool = False
+
+
+@dataclass
+class Scene:
+    """The world as one request finds it, and the browser that sends it."""
+
+    world: World
+    client: Client
+    person: User | None
+
+    @property
+    def clinic(self) -> Clinic:
+        return Clinic(self.world.own, {role: self.world.people[letter] for letter, role in LETTERS.items()})
+
+    def own(self, model: type[models.Model], **which: Any) -> Any:
+        return model._default_manager.filter(administration=self.world.own, **which).earliest("pk")
+
+    def row(self, label: str) -> Any:
+        letter = next(letter for letter, person in self.world.people.items() if person == self.person)
+        return self.world.row(label, letter, own=True)
+
+    @property
+    def draft(self) -> EndOfDayReconciliation:
+        return self.own(EndOfDayReconciliation, status="DRAFT")
+
+    @property
+    def unpaid(self) -> Bill:
+        return self.own(Bill, gross=Decimal("10.00"))
+
+
+def rows(prefix: str, *rows: dict[str, Any], initial: int = 0) -> dict[str, Any]:
+    """A form set as a browser sends it."""
+    counts = {f"{prefix}-TOTAL_FORMS": len(rows), f"{prefix}-INITIAL_FORMS": initial}
+    return counts | {f"{prefix}-{n}-{name}": value for n, row in enumerate(rows) for name, value in row.items()}
+
+
+def just(**body: Any) -> Callable[[Scene], Sent]:
+    return lambda scene: Sent(body)
+
+
+def of(label: str, **body: Any) -> Callable[[Scene], Sent]:
+    return lambda scene: Sent(body, scene.row(label))
+
+
+def prepared(scene: Scene) -> Sent:
+    day = scene.clinic.today - timedelta(days=5)
+    return Sent({"reconciliation_date": day.isoformat()})
+
+
+def of_draft(**body: Any) -> Callable[[Scene], Sent]:
+    return lambda scene: Sent(body, scene.draft)
+
+
+def of_stale_draft(scene: Scene) -> Sent:
+    scene.clinic.bill("20.00")
+    return Sent({}, scene.draft)
+
+
+def pressed(button: str, **body: Any) -> Callable[[Scene], Sent]:
+    """A button of the page of a day."""
+
+    def sends(scene: Scene) -> Sent:
+        draft, clinic = scene.draft, scene.clinic
+        day = clinic.today - timedelta(days=5) if button == "prepare" else draft.reconciliation_date
+        if button == "refresh":
+            clinic.bill("20.00")
+        seen = {"seen": draft.updated_at.isoformat()} if button == "finalize" else {}
+        return Sent({"do": button, "key": "k-1", **seen, **body}, (clinic.administration.pk, day))
+
+    return sends
+
+
+def known(**fields: Any) -> User:
+    return UserFactory(email="known@clinic.example", password=PASSWORD, **fields)
+
+
+def with_token(purpose: str, **body: Any) -> Callable[[Scene], Sent]:
+    """A page that an e-mail leads to."""
+    return lambda scene: Sent(body, query=f"token={one_time.issue(known(is_email_verified=False), purpose)}")
+
+
+def api_verification(scene: Scene) -> Sent:
+    return Sent({"token": one_time.issue(known(is_email_verified=False), PURPOSE.VERIFY_EMAIL)})
+
+
+def api_new_password(scene: Scene) -> Sent:
+    return Sent({"token": one_time.issue(known(), PURPOSE.RESET_PASSWORD), "new_password": NEW_PASSWORD})
+
+
+def recovery_code(person: User) -> str:
+    app_of(person)
+    return second_factor.new_recovery_codes(person)[0]
+
+
+def tokens(scene: Scene) -> Sent:
+    person = known()
+    return Sent({"username": person.email, "password": PASSWORD, "otp": recovery_code(person)})
+
+
+def refreshed(scene: Scene) -> Sent:
+    asked = {"username": known().email, "password": PASSWORD}
+    return Sent({"refresh_token": scene.client.post("/api/v1/auth/token/", asked).json()["refresh_token"]})
+
+
+def second_step(scene: Scene) -> Sent:
+    person = known()
+    code = recovery_code(person)
+    scene.client.post("/admin/login/", {"username": person.email, "password": PASSWORD})
+    return Sent({"code": code})
+
+
+def app_set_up(scene: Scene) -> Sent:
+    return Sent({"code": code_of(second_factor.begin(scene.person)), "proof": PASSWORD})
+
+
+def new_codes(scene: Scene) -> Sent:
+    code = recovery_code(scene.person)
+    scene.client.force_login(User.objects.get(pk=scene.person.pk))  # the factor ended the session
+    return Sent({"code": code})
+
+
+def invited(scene: Scene) -> Sent:
+    email = scene.own(Invitation).email
+    return Sent({"full_name": "New Person", "password": NEW_PASSWORD}, query=f"token={secret_for(email)}")
+
+
+def locked_out(scene: Scene) -> Sent:
+    person = scene.row("core.User")
+    AccessAttempt.objects.create(username=person.email, ip_address="10.0.0.1", failures_since_start=10)
+    return ticked("lift_lockout", person)
+
+
+def with_app(scene: Scene) -> Sent:
+    person = scene.row("core.User")
+    TOTPDevice.objects.create(user=person, confirmed=True, name="app")
+    return ticked("remove_second_factor", person)
+
+
+def ticked(action: str, *chosen: Any) -> Sent:
+    return Sent({"action": action, "_selected_action": [str(row.pk) for row in chosen]})
+
+
+def action(name: str, label: str) -> Callable[[Scene], Sent]:
+    return lambda scene: ticked(name, scene.row(label))
+
+
+def given_up(scene: Scene) -> Sent:
+    delivery = Delivery.objects.earliest("pk")
+    Delivery.objects.filter(pk=delivery.pk).update(attempts=9, gave_up_at="2026-01-01T00:00:00Z")
+    return ticked("retry", delivery)
+
+
+def identity(scene: Scene) -> Sent:
+    patient = scene.own(Patient)
+    inline = {"id": patient.identity.pk, "patient": patient.pk, "name": "Other Name"}
+    return Sent(rows("identity", inline, initial=1), patient)
+
+
+def erased_patient(scene: Scene) -> Sent:
+    patient = register_patient(scene.world.own, code="P-GONE", name="Somebody", by=scene.person)
+    return Sent({"reason": "NOT_NEEDED"}, patient)
+
+
+PRICE = {"valid_from": "2031-01-01", "price": "12.50", "includes_vat": "on"}
+
+
+def new_service(scene: Scene) -> Sent:
+    body = {"code": "S-NEW", "name": "New service", "is_active": "on"}
+    group, vat = scene.own(ServiceGroup), scene.own(VatCode)
+    return Sent({**body, "group": group.pk, "vat_code": vat.pk, **rows("prices", PRICE)})
+
+
+def changed_service(scene: Scene) -> Sent:
+    service = Service.objects.filter(administration=scene.world.own, prices__isnull=False).earliest("pk")
+    price = ServicePrice.objects.get(service=service)
+    ends = {"id": price.pk, "service": service.pk, "valid_from": price.valid_from, "valid_until": "2030-12-31"}
+    ends |= {"price": price.price, "includes_vat": "on"}
+    body = {"code": service.code, "name": "Renamed", "is_active": "on"}
+    body |= {"group": service.group_id, "vat_code": service.vat_code_id}
+    return Sent({**body, **rows("prices", ends, PRICE, initial=1)}, service)
+
+
+def new_group(scene: Scene) -> Sent:
+    return Sent({"code": "G-NEW", "name": "New group", "account": scene.own(Account, type="REVENUE").pk})
+
+
+def changed_group(scene: Scene) -> Sent:
+    group = scene.own(ServiceGroup)
+    return Sent({"code": group.code, "name": "Renamed", "account": group.account_id}, group)
+
+
+def charged(scene: Scene) -> dict[str, Any]:
+    return rows("charges", {"service": scene.clinic.service("65.00").code, "quantity": "1"})
+
+
+def tendered() -> dict[str, Any]:
+    return rows("tenders", {"method": "CARD", "amount": "10.00", "reference": "slip 1"})
+
+
+def new_visit(scene: Scene) -> Sent:
+    who = {"patient": scene.own(Patient).code, "reason": "Check-up", "key": "k-1"}
+    return Sent({**who, **charged(scene), **tendered()})
+
+
+def active_visit(scene: Scene) -> Sent:
+    clinic = scene.clinic
+    made = register_visit(
+        administration=clinic.administration, patient=clinic.patient(), charges=[], by=clinic.receptionist
+    )
+    return Sent({}, made)
+
+
+def more_charges(scene: Scene) -> Sent:
+    return Sent({"key": "k-1", **charged(scene)}, active_visit(scene).row)
+
+
+def refunded(scene: Scene) -> Sent:
+    return Sent({"key": "k-1", "amount": "5.00", "reason": "Too much"}, scene.own(Payment, kind="PAYMENT"))
+
+
+def list_of(label: str) -> str:
+    return f"admin/{label.lower().replace('.', '/')}/"
+
+
+def reader(label: str) -> str:
+    return next(letter for letter in "os" if letter in MODELS[label][0])
+
+
+API = "api/v1/billing/reconciliation/"
+AUTH = "api/v1/auth/"
+DAY = "admin/billing/endofdayreconciliation/day/<administration_id>/<date>/"
+SETTINGS = {"name": "Clinic Oost", "country": "NL", "time_zone": "Europe/Oslo", "closing_time": "22:00"}
+MORE_SETTINGS = "organization_number vat_number single_sign_off second_factor_required"
+NEW_VISIT = "administration new_name new_birth_date new_code is_inpatient cash_given tenders-0-payer"
+
+# "method address" or "method address what is chosen on it" -> what takes effect there.
+WRITES: dict[str, Write] = {
+    f"POST {API}": Write("o", prepared, "administration_id close_active_visits"),
+    f"PATCH {API}<pk>/": Write("o", of_draft(notes="Seen.")),
+    f"POST {API}<pk>/refresh/": Write("o", of_stale_draft),
+    f"POST {API}<pk>/review/": Write("o", of_draft(notes="Looked at.")),
+    f"POST {API}<pk>/finalize/": Write("o", of_draft(notes="Signed.")),
+    f"POST {API}<pk>/cancel/": Write("o", of_draft(reason="Too early.")),
+    f"POST {UPLOADS}": Write("o", just(file=b"date;amount\n", purpose="statement"), "administration_id"),
+    f"POST {AUTH}register/": Write(
+        "",
+        just(email="new@x.example", password=NEW_PASSWORD, full_name="New Person", role="zzp"),
+        "practice_name country",
+    ),
+    f"POST {AUTH}resend-verification/": Write("", just(email="known@clinic.example")),
+    f"GET {AUTH}verify-email/": Write("", api_verification),
+    f"POST {AUTH}forgot-password/": Write("", just(email="known@clinic.example")),
+    f"POST {AUTH}reset-password/": Write("", api_new_password),
+    f"POST {AUTH}token/": Write("", tokens),
+    f"POST {AUTH}token/refresh/": Write("", refreshed, idle=True),
+    "POST account/register/": Write(
+        "",
+        just(email="new@x.example", password=NEW_PASSWORD, full_name="New Person", role="zzp", country="NO"),
+        "practice_name",
+    ),
+    "POST account/verify-email/": Write("", with_token(PURPOSE.VERIFY_EMAIL)),
+    "POST account/resend-verification/": Write("", just(email="known@clinic.example")),
+    "POST account/forgot-password/": Write("", just(email="known@clinic.example")),
+    "POST account/reset-password/": Write("", with_token(PURPOSE.RESET_PASSWORD, password=NEW_PASSWORD)),
+    "POST account/change-password/": Write("o", just(current=PASSWORD, password=NEW_PASSWORD)),
+    "POST account/second-factor/": Write("", second_step),
+    "POST account/second-factor/set-up/": Write("o", app_set_up),
+    "POST account/recovery-codes/": Write("o", new_codes),
+    "POST account/invitation/": Write("", invited),
+    "POST i18n/setlang/": Write("o", just(language="nb")),
+    "POST admin/login/": Write("", lambda scene: Sent({"username": known().email, "password": PASSWORD})),
+    "POST admin/password_change/": Write("o", just(current=PASSWORD, password=NEW_PASSWORD)),
+    "POST admin/core/administration/add/": Write(
+        "s", just(**SETTINGS, currency="EUR", email="owner@x.example", full_name="First Owner"), MORE_SETTINGS
+    ),
+    "POST admin/core/administration/<object_id>/change/": Write(
+        "o", of("core.Administration", **SETTINGS), MORE_SETTINGS
+    ),
+    "POST admin/core/user/<object_id>/change/": Write(
+        "s", of("core.User", full_name="Renamed", role="staff", is_active="on", is_email_verified="on"), "is_superuser"
+    ),
+    "POST admin/core/user/<object_id>/personal-data/": Write("s", of("core.User", reason="NOT_NEEDED")),
+    "POST admin/core/user/<object_id>/personal-data/ download": Write("s", of("core.User", download="")),
+    "POST admin/personal-data/": Write("o", just()),
+    "POST admin/core/user/ lift_lockout": Write("s", locked_out),
+    "POST admin/core/user/ remove_second_factor": Write("s", with_app),
+    "POST admin/core/membership/<object_id>/change/": Write("o", of("core.Membership", role="accountant")),
+    "POST admin/core/membership/<object_id>/delete/": Write("o", of("core.Membership", post="yes")),
+    "POST admin/core/invitation/add/": Write(
+        "o", just(email="asked@x.example", full_name="Asked Person", role="cashier", language="nl")
+    ),
+    "POST admin/core/invitation/ send_again": Write("o", action("send_again", "core.Invitation")),
+    "POST admin/core/invitation/ withdraw": Write("o", action("withdraw", "core.Invitation")),
+    "POST admin/core/delivery/ retry": Write("s", given_up),
+    "POST admin/ledger/account/add/": Write("a", just(code="7777", name="New", type="EXPENSE", control="")),
+    "POST admin/ledger/account/<object_id>/change/": Write("a", of("ledger.Account", name="Renamed")),
+    "POST admin/billing/patient/add/": Write("o", just(code="P-NEW", name="New Patient", birth_date="1980-03-12")),
+    "POST admin/billing/patient/<object_id>/change/": Write("o", identity, "identity-0-birth_date identity-0-email"),
+    "POST admin/billing/patient/<object_id>/personal-data/": Write("o", erased_patient),
+    "POST admin/billing/patient/<object_id>/personal-data/ download": Write("o", of("billing.Patient", download="")),
+    "POST admin/billing/payer/add/": Write("o", just(code="PAY", name="New payer")),
+    "POST admin/billing/service/add/": Write(
+        "o", new_service, "prices-0-valid_until prices-0-id prices-0-service"
+    ),  # a form set's own keys: of another service they are refused
+    "POST admin/billing/service/<object_id>/change/": Write(
+        "o", changed_service, "prices-1-valid_until prices-1-id prices-1-service"
+    ),
+    "POST admin/billing/servicegroup/add/": Write("o", new_group),
+    "POST admin/billing/servicegroup/<object_id>/change/": Write("o", changed_group),
+    "POST admin/billing/visit/add/": Write("o", new_visit, NEW_VISIT),
+    "POST admin/billing/visit/<object_id>/bill/": Write("o", more_charges),
+    "POST admin/billing/visit/<object_id>/close/": Write("o", active_visit),
+    "POST admin/billing/bill/<object_id>/pay/": Write(
+        "o", lambda scene: Sent({"key": "k-1", **tendered()}, scene.unpaid), "keep_rest cash_given tenders-0-payer"
+    ),
+    "POST admin/billing/bill/<object_id>/credit/": Write(
+        "o", lambda scene: Sent({"key": "k-1", "reason": "Wrong patient"}, scene.unpaid)
+    ),
+    "POST admin/billing/bill/<object_id>/receipt/": Write("o", lambda scene: Sent({}, scene.unpaid)),
+    "POST admin/billing/payment/<object_id>/refund/": Write("o", refunded),
+    "POST admin/billing/endofdayreconciliation/ finalize_selected": Write(
+        "o", lambda scene: ticked("finalize_selected", scene.draft)
+    ),
+    "POST admin/billing/clinicday/ prepare_selected": Write("o", action("prepare_selected", "billing.ClinicDay")),
+    f"POST {DAY} prepare": Write("o", pressed("prepare"), "text"),
+    f"POST {DAY} refresh": Write("o", pressed("refresh"), "text"),
+    f"POST {DAY} cancel": Write("o", pressed("cancel", reason="Too early.")),
+    f"POST {DAY} review": Write("o", pressed("review", text="Looked at.")),
+    f"POST {DAY} finalize": Write("o", pressed("finalize", text="Signed.")),
+    f"POST {DAY} note": Write("o", pressed("note", text="Seen.")),
+    **{f"POST {list_of(label)} export_list": Write(reader(label), action("export_list", label)) for label in MODELS},
+}
+
+SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+def writes_of(route: str) -> Iterator[str]:
+    """What the URL configuration, the tables of the matrix and the pages themselves say can be written there."""
+    callback = ALL[route].callback
+    methods = set(getattr(callback, "actions", None) or ())
+    if not methods and route.startswith("api/v1/"):
+        methods = set(callback.cls.http_method_names)
+    if not route.startswith("api/"):
+        methods = set(SCOPED[route].methods) if SCOPED.get(route) else set()
+        methods |= {"POST"} if route in OPEN and OPEN[route][0] == "POST" else set()
+        methods |= {"POST"} if route.startswith("account/") and route != "account/" else set()
+        methods |= {"POST"} if route.endswith("/delete/") else set()
+        methods -= {"POST"} if route in map(list_of, MODELS) else set()  # a list writes by its actions, see below
+    yield from (f"{method.upper()} {route}" for method in methods if method.upper() not in SAFE)
+    if route == DAY:
+        yield from (f"POST {route} {button}" for button in BUTTONS)
+
+
+def actions_of(world: World) -> Iterator[str]:
+    """Every action of every list, whoever may do it."""
+    for label in MODELS:
+        page = admin.site._registry[apps.get_model(label)]
+        for person in world.people.values():
+            request = RequestFactory().get("/")
+            request.user = person
+            for name in page.get_actions(request):
+                yield f"POST {list_of(label)} {name}"
+
+
+def test_every_address_that_writes_is_listed(world):
+    there = {write for route in ALL for write in writes_of(route)} | set(actions_of(world))
+    assert sorted(there - set(WRITES)) == []
+
+
+def test_nothing_is_listed_that_is_not_there(world):
+    actions = set(actions_of(world)) | {f"POST {DAY} {button}" for button in BUTTONS}
+    actions |= {write for write in WRITES if write.endswith(" download")}
+    gone = [write for write in WRITES if write.split()[1] not in ALL or (write.count(" ") > 1 and write not in actions)]
+    assert gone == []
+
+
+# What nobody asked for -----------------------------------------------------------------------------------------------
+
+BY_HAND: dict[str, list[Any]] = {
+    "user": ["FOREIGN core.User"],
+    "by": ["FOREIGN core.User"],
+    "client_id": ["FOREIGN core.Administration"],
+    "is_staff": [True, False],
+    "memberships": [[{"administration_id": "FOREIGN core.Administration", "role": "owner"}]],
+    "groups": [1],
+    "user_permissions": [1],
+    "pk": ["99999999-0000-7000-8000-000000000000"],
+    "owner": ["FOREIGN core.User"],
+    "invited_by": ["FOREIGN core.User"],
+}
+
+
+@cache
+def hostile_fields() -> dict[str, dict[str, list[Any]]]:
+    """Name of a field -> label of its model -> two values that nobody may choose."""
+    fields: dict[str, dict[str, list[Any]]] = {name: {"": values} for name, values in BY_HAND.items()}
+    for model in apps.get_models():
+        for one in model._meta.concrete_fields:
+            for name in {one.name, one.attname}:
+                fields.setdefault(name, {})[model._meta.label] = hostile_values(one)
+    return fields
+
+
+def hostile_values(field: Any) -> list[Any]:
+    if field.is_relation:
+        return [f"FOREIGN {field.related_model._meta.label}"]
+    if field.choices:
+        states = [value for value, _word in field.flatchoices]
+        return [states[-1], states[0]]
+    kinds: list[tuple[Any, list[Any]]] = [
+        (models.BooleanField, [True, False]),
+        (models.UUIDField, ["99999999-0000-7000-8000-000000000000"]),
+        (models.DecimalField, ["99999.99", "-0.01"]),
+        (models.IntegerField, [9999, -1]),
+        (models.DateTimeField, ["1999-12-31T23:59:59Z", "2099-12-31T23:59:59Z"]),
+        (models.DateField, ["1999-12-31", "2099-12-31"]),
+        (models.TimeField, ["03:03"]),
+        (models.JSONField, [{"hostile": 1}]),
+        (models.EmailField, ["hostile@evil.example"]),
+    ]
+    return next((values for kind, values in kinds if isinstance(field, kind)), ["Hostile", "HO"])
+
+
+def everything(world: World, taken: set[str], about: str, turn: int, prefixes: list[str]) -> dict[str, Any]:
+    """A value for every name that is not ``taken``, under every prefix; the fields of ``about`` come first."""
+    sent = {}
+    for name, by_model in hostile_fields().items():
+        values = by_model.get(about) or [value for values in by_model.values() for value in values]
+        value = named(values[turn % len(values)], world)
+        sent |= {prefix + name: value for prefix in prefixes if prefix + name not in taken}
+    return sent
+
+
+def named(value: Any, world: World) -> Any:
+    """A row of the foreign administration, where ``value`` asks for one."""
+    if isinstance(value, list):
+        return [{key: named(part, world) for key, part in row.items()} for row in value]
+    if not isinstance(value, str) or not value.startswith("FOREIGN "):
+        return value
+    model = apps.get_model(value.removeprefix("FOREIGN "))
+    if model._meta.label == "core.Administration":
+        return str(world.foreign.pk)
+    if model is User:
+        return str(User.objects.filter(memberships__administration=world.foreign).earliest("pk").pk)
+    foreign = model._default_manager.all()
+    if "administration" in {field.name for field in model._meta.fields}:
+        foreign = foreign.filter(administration=world.foreign)
+    row = foreign.first()
+    return str(row.pk) if row else "99999999-0000-7000-8000-000000000000"
+
+
+# What came of it -----------------------------------------------------------------------------------------------------
+
+
+def tables() -> list[str]:
+    """Every row of every table but sessions, as text."""
+    with connection.cursor() as cursor:
+        names = sorted(set(connection.introspection.table_names(cursor)) - {"django_session", "django_migrations"})
+        each = (f"SELECT '{name} ' || to_jsonb(one)::text FROM {connection.ops.quote_name(name)} one" for name in names)
+        cursor.execute(" UNION ALL ".join(each))
+        return [text for (text,) in cursor.fetchall()]
+
+
+# What two runs of the same request never have in common: keys, moments, secrets, and what is made of them.
+NEW = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d|Z)?"
+    r"|pbkdf2_sha256\$[^\"]+|![A-Za-z0-9]{40}|\b[0-9a-f]{32,64}\b|\\\\x[0-9a-f]*|eyJ[\w-]+\.[\w-]+\.[\w-]+"
+    r"|(?<=\"id\": )\d+|(?<=\"drift\": )-?\d+"  # keys that count; how late an app's code came
+)
+HOSTILE = re.compile("99999999-|1999-12-31|2099-12-31")
+
+
+def alike(text: str, before: set[str]) -> str:
+    """``text`` without what is new by its nature; what stood there before, and what a hostile value says, stays."""
+
+    def plain(found: re.Match[str]) -> str:
+        word = found[0]
+        if HOSTILE.match(word) or (word in before and not word.isdecimal()):
+            return word
+        if word.startswith("eyJ"):
+            claims = jwt.decode(word, options={"verify_signature": False})
+            return json.dumps({name: claims[name] for name in sorted(claims) if name not in ("exp", "iat", "jti")})
+        return "NEW"
+
+    return NEW.sub(plain, text)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The status, what was said, which rows went and which came."""
+
+    status: int
+    said: str
+    went: list[str]
+    came: list[str]
+
+
+def sent_to(client: Client, method: str, path: str, body: dict[str, Any], before: list[str]) -> Outcome:
+    """What comes of a request, after which everything is as before."""
+    cookies = SimpleCookie(client.cookies)
+    with transaction.atomic():
+        answer = send(client, method, path, body)
+        after = tables()
+        transaction.set_rollback(True)
+    client.cookies = cookies
+    known_before = set(NEW.findall("\n".join(before)))
+    went, came = Counter(before) - Counter(after), Counter(after) - Counter(before)
+    said = answer.content.decode() if path.startswith("/api/") else answer.headers.get("Location", "")
+    lists = [sorted(alike(text, known_before) for text in lines.elements()) for lines in (went, came)]
+    return Outcome(answer.status_code, alike(said, known_before), *lists)
+
+
+def path_of(route: str, row: Any) -> str:
+    if isinstance(row, tuple):
+        administration, day = row
+        return filled(route.replace("<date>", day.isoformat()), administration)
+    return filled(route, getattr(row, "pk", ""))
+
+
+def send(client: Client, method: str, path: str, body: dict[str, Any]) -> Any:
+    if method == "GET":
+        return client.get(f"{path}?{urlencode(as_form(body), doseq=True)}")
+    files = {name: SimpleUploadedFile(f"{name}.csv", value) for name, value in body.items() if isinstance(value, bytes)}
+    if files:
+        return client.post(path, as_form({**body, **files}))
+    if path.startswith("/api/"):
+        return client.generic(method, path, json.dumps(body, default=str), content_type="application/json")
+    return client.post(path, as_form(body))
+
+
+def as_form(body: dict[str, Any]) -> dict[str, Any]:
+    """As a browser sends it: a box that is not ticked is not there."""
+    texts = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in body.items()}
+    texts["memberships"] = json.dumps(body.get("memberships", ""))
+    return {name: "on" if value is True else value for name, value in texts.items() if value is not False}
+
+
+@pytest.mark.usefixtures("no_limits")
+@pytest.mark.parametrize("write", WRITES)
+def test_what_nobody_asked_for_makes_no_difference(world, write):
+    method, route, *_chosen = write.split()
+    entry, name = WRITES[write], SCOPED[route].names if SCOPED.get(route) else ""
+    about = name or next((label for label in MODELS if label.lower().replace(".", "/") in route), "core.User")
+    with transaction.atomic():
+        client, person = Client(), User.objects.filter(pk=getattr(world.people.get(entry.letter), "pk", None)).first()
+        if person:
+            client.force_login(person)
+        sent = entry.sends(Scene(world, client, person))
+        path = path_of(route, sent.row) + (f"?{sent.query}" if sent.query else "")
+        in_rows = sorted({match[0] for name in sent.body if (match := re.match(r"\w+-\d+-", name))})
+        taken, before = {*sent.body, *entry.takes.split()}, tables()
+        asked = sent_to(client, method, path, sent.body, before)
+        hostile = [everything(world, taken, about, turn, ["", *in_rows]) | sent.body for turn in (0, 1)]
+        others = [sent_to(client, method, path, body, before) for body in hostile]
+        transaction.set_rollback(True)
+    assert asked.status < 400, asked.said
+    assert entry.idle or asked.went or asked.came, "it took no effect: mend its body"
+    for other in others:
+        assert other == asked
+
+
+UNLISTED = [route for route in ALL if route not in {write.split()[1] for write in WRITES}]
+WRITTEN = re.compile(r"^(INSERT|UPDATE|DELETE)(?!.*django_session)", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("route", UNLISTED)
+def test_an_address_that_is_not_listed_writes_nothing_whatever_is_sent(world, route):
+    name = SCOPED[route].names if SCOPED.get(route) else ""
+    for letter in ("", "o", "s"):
+        row = world.row(name, letter or "o", own=True) if name else None
+        path = filled(route.replace("<app_label>", "core").replace("<content_type_id>", "1"), getattr(row, "pk", ""))
+        everything_at_once = everything(world, set(), name, 0, [""])
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            with transaction.atomic(), CaptureQueriesContext(connection) as asked:
+                client = Client(raise_request_exception=False)
+                client.cookies = SimpleCookie(world.clients[letter].cookies)
+                answer = send(client, method, path, everything_at_once)
+                transaction.set_rollback(True)
+            assert answer.status_code < 500, answer.content[:2000]
+            assert [query["sql"] for query in asked if WRITTEN.match(query["sql"])] == []
