@@ -184,7 +184,7 @@ class ScopedAdmin(ByActs, ModelAdmin):
         """Who reads a list may take it along, also where ``actions`` is None."""
         actions: dict[str, Any] = super().get_actions(request)
         if IS_POPUP_VAR not in request.GET and self.has_view_permission(request):
-            function, name, words = self.get_action("export_list")  # type: ignore[misc]
+            function, name, words = self.get_action("export_list")
             actions[name] = (function, name, words)
         return actions
 

@@ -81,8 +81,8 @@ def _values(page: Any, columns: list[Any], row: Any) -> list[Any]:
         field, _attribute, value = lookup_field(column, row, page)
         if isinstance(value, Shown):
             value = value.value
-        elif getattr(field, "flatchoices", None):
-            value = dict(field.flatchoices).get(value, value)
+        elif choices := getattr(field, "flatchoices", None):
+            value = dict(choices).get(value, value)
         values.append(value)
     return values
 
@@ -124,5 +124,5 @@ class _Echo:
 
 
 def _line(cells: list[str]) -> bytes:
-    line: str = csv.writer(_Echo()).writerow(cells)  # type: ignore[assignment, arg-type]
+    line: str = csv.writer(_Echo()).writerow(cells)
     return line.encode()
