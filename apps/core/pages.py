@@ -405,6 +405,7 @@ def invitation_page(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_safe
+@never_cache
 def account_page(request: HttpRequest) -> HttpResponse:
     """Who one is here: memberships, second factor, what one did last."""
     user: Any = request.user
