@@ -100,6 +100,7 @@ class UserAdmin(PersonalDataPage):
     readonly_fields = ("email", "last_login", "second_factor", "works_in", "last_actions")
     actions = ("lift_lockout", "remove_second_factor")
 
+    may_answer_for = staticmethod(privacy.may_answer_for)
     data_of = staticmethod(privacy.data_of_user)
     export = staticmethod(privacy.export_user)
     erase = staticmethod(privacy.erase_user)
@@ -107,9 +108,6 @@ class UserAdmin(PersonalDataPage):
         "Erasing empties the name, the e-mail address and the password, ends every role and session, and lets the "
         "person in no more. What they posted and signed stays in the books, by “Erased person”. It cannot be undone."
     )
-
-    def may_answer_for(self, by: User, person: User) -> bool:
-        return privacy.may_answer_for(by, person)
 
     def administration_of(self, obj: User) -> None:
         return None  # ``reach`` has found a person only where the act is allowed

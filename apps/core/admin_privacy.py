@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core.admin_site import ScopedAdmin
 from apps.core.errors import DomainError
-from apps.core.models import User
 from apps.core.privacy import Erasure, Ground, PersonalData, Text, attachment
 
 
@@ -25,16 +24,14 @@ class ErasureForm(forms.Form):
 class PersonalDataPage(ScopedAdmin):
     """A model's page that leads to what is held about the person; for those alone who may answer for them."""
 
-    # The services: what is held about a person; the same ``by`` somebody; the erasure ``by`` somebody for a ``reason``.
+    # Whether somebody may ask this of a person; what is held; the same ``by`` somebody; the erasure for a ``reason``.
+    may_answer_for: Callable[..., bool]
     data_of: Callable[..., PersonalData]
     export: Callable[..., PersonalData]
     erase: Callable[..., Erasure]
     what_happens: ClassVar[Text]  # the sentence above the button that erases
 
     change_form_outer_before_template = "admin/core/personal_data_link.html"
-
-    def may_answer_for(self, by: User, person: Any) -> bool:
-        raise NotImplementedError
 
     @property
     def page_name(self) -> str:
@@ -46,7 +43,7 @@ class PersonalDataPage(ScopedAdmin):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         person = context.get("original")
-        if person and self.may_answer_for(request.user, person):  # type: ignore[arg-type]
+        if person and self.may_answer_for(request.user, person):
             context["personal_data"] = reverse(f"admin:{self.page_name}", args=[person.pk])
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -81,8 +81,8 @@ def _values(page: Any, columns: list[Any], row: Any) -> list[Any]:
         field, _attribute, value = lookup_field(column, row, page)
         if isinstance(value, Shown):
             value = value.value
-        elif field is not None and field.flatchoices:
-            value = dict(field.flatchoices).get(value, value)
+        elif choices := getattr(field, "flatchoices", None):
+            value = dict(choices).get(value, value)
         values.append(value)
     return values
 

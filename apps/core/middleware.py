@@ -64,8 +64,10 @@ def _tell(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
 
 def _known_user(request: HttpRequest) -> Any:
     """Who asked, as far as the request had to find out: it is not asked for the log's sake."""
-    user = getattr(request, "_cached_user", None) or vars(request).get("user")
-    return None if isinstance(user, LazyObject) else getattr(user, "pk", None)
+    user = vars(request).get("user")  # of a token; of a session it is lazy, and cached beside
+    if isinstance(user, LazyObject):
+        user = getattr(request, "_cached_user", None)
+    return getattr(user, "pk", None)
 
 
 def protect(get_response: Answer) -> Answer:

@@ -168,7 +168,9 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     role = models.CharField(_("kind"), max_length=12, choices=Role.choices, default=Role.STAFF)
     is_active = models.BooleanField(_("active"), default=True)
     is_email_verified = models.BooleanField(_("e-mail verified"), default=False)
-    language = models.CharField(_("language"), max_length=7, choices=settings.LANGUAGES, default="en")
+    language = models.CharField(
+        _("language"), max_length=7, choices=settings.LANGUAGES, blank=True, help_text=_("Empty: the browser's.")
+    )
     practice = models.JSONField(
         default=dict, editable=False, help_text="What a registration said of its practice, until it is opened."
     )
@@ -193,9 +195,9 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
                 name="erased_person_is_nobody",
                 condition=models.Q(erased_at=None)
                 | models.Q(
+                    ("password__startswith", "!"),  # Django's mark of a password that nobody has
                     email__endswith="@erased.invalid",
                     full_name="",
-                    password__startswith="!",  # noqa: S106  # nosec B106: no password, but the mark of none
                     practice={},
                     is_active=False,
                     is_superuser=False,
@@ -556,7 +558,7 @@ class Upload(Owned):
     file_name = models.CharField(_("name"), max_length=255)
     file_type = models.CharField(_("media type"), max_length=100)
     file_size = models.PositiveIntegerField(_("size"), help_text=_("bytes"))
-    sha256 = models.CharField("SHA-256", max_length=64)
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
     stored_as = models.CharField(max_length=100, unique=True, editable=False)
     scan_verdict = models.CharField(
         _("virus scan"), max_length=100, blank=True, help_text=_("Empty where no scanner was set up.")

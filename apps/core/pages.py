@@ -3,6 +3,7 @@
 They stand outside the admin and load nothing but our own style sheet, so the strict content security policy holds.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -261,14 +262,15 @@ def _log_in(request: HttpRequest, user: User) -> None:
 def _signed_in(request: HttpRequest, user: User) -> HttpResponse:
     _log_in(request, user)
     answer = redirect(_next(request))
-    answer.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME,
-        user.language,
-        max_age=settings.LANGUAGE_COOKIE_AGE,
-        secure=request.is_secure(),
-        httponly=True,
-        samesite="Lax",
-    )
+    if user.language:
+        answer.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            user.language,
+            max_age=settings.LANGUAGE_COOKIE_AGE,
+            secure=request.is_secure(),
+            httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+            samesite="Lax",
+        )
     return answer
 
 
@@ -328,23 +330,21 @@ def verify_email_page(request: HttpRequest) -> HttpResponse:
 @limited("resend_verification", methods=["POST"])
 @never_cache
 def resend_verification_page(request: HttpRequest) -> HttpResponse:
-    form = EmailForm(_given(request))
-    if not form.is_valid():
-        return _form(request, "resend_verification", form)
-    language = translation.get_language() or "en"
-    accounts.resend_verification(email=form.cleaned_data["email"], language=language)
-    return _said(request, "asked", email=form.cleaned_data["email"])
+    return _ask_by_mail(request, "resend_verification", accounts.resend_verification)
 
 
 @page
 @limited("forgot_password", methods=["POST"])
 @never_cache
 def forgot_password_page(request: HttpRequest) -> HttpResponse:
+    return _ask_by_mail(request, "forgot_password", accounts.forgot_password)
+
+
+def _ask_by_mail(request: HttpRequest, name: str, ask: Callable[..., None]) -> HttpResponse:
     form = EmailForm(_given(request))
     if not form.is_valid():
-        return _form(request, "forgot_password", form)
-    language = translation.get_language() or "en"
-    accounts.forgot_password(email=form.cleaned_data["email"], language=language)
+        return _form(request, name, form)
+    ask(email=form.cleaned_data["email"], language=translation.get_language() or "en")
     return _said(request, "asked", email=form.cleaned_data["email"])
 
 

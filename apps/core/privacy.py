@@ -51,7 +51,7 @@ FIELDS: dict[str, dict[str, Fate]] = {
     },
     "core.Counter": {"series": IMPERSONAL},
     "core.Job": {"task": IMPERSONAL, **dict.fromkeys(("title", "arguments", "refusals"), PASSES)},
-    "core.IdempotentRequest": dict.fromkeys(("key", "fingerprint", "answer"), PASSES),
+    "core.IdempotentRequest": dict.fromkeys(("key", "fingerprint", "answer", "content_type"), PASSES),
     # Of Django and of the libraries beside it.
     "otp_totp.TOTPDevice": dict.fromkeys(("name", "key"), ERASED),
     "axes.AccessAttempt": dict.fromkeys(
@@ -77,8 +77,8 @@ class Retention:
     with whom a person may complain."""
 
     years: int
-    source: str
-    authority: str
+    source: Text
+    authority: Text
 
 
 RETENTION = {
@@ -88,7 +88,7 @@ RETENTION = {
     "NG": Retention(6, "CAMA 2020 s. 375(2)", "Nigeria Data Protection Commission"),
 }
 # Of a country that is not listed: as long as the longest that is.
-UNLISTED = Retention(7, "no rule is listed for this country: ask an accountant", "the supervisory authority")
+UNLISTED = Retention(7, _("no rule is listed for this country: ask an accountant"), _("the supervisory authority"))
 
 
 def retention_in(country: str) -> Retention:
@@ -136,7 +136,7 @@ class PersonalData:
     """All that is held about one person. ``person`` names them as the books do: a code or a key."""
 
     person: str
-    authorities: tuple[str, ...]
+    authorities: tuple[Text, ...]
     held: tuple[Held, ...]
     made_at: Any = field(default_factory=timezone.now)
 

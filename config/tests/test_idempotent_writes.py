@@ -20,10 +20,10 @@ import psutil
 import pytest
 
 from apps.billing.models import CloseNote
-from apps.billing.tests.clinic import PASSWORD, make_clinic
+from apps.billing.tests.clinic import make_clinic
 from apps.core.idempotency import Idempotent
 from apps.core.models import Event, IdempotentRequest
-from apps.core.sign_in import tokens_for
+from apps.core.sign_in import refresh_token
 from config.tests.test_permission_matrix import ALL
 
 KEYS = int(os.environ.get("DAYBOOK_KEYS", "200"))  # 1000 for the figure in the changelog
@@ -123,7 +123,7 @@ class Desk:
 def desk(committed, site):
     clinic = make_clinic()
     closes = [clinic.close(clinic.today - timedelta(days=back)) for back in range(CLOSES)]
-    token = tokens_for(email=clinic.receptionist.email, password=PASSWORD)["access_token"]
+    token = str(refresh_token(clinic.receptionist).access_token)
     return Desk(site, token, closes)
 
 

@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='user',
             name='language',
-            field=models.CharField(choices=[('en', 'English'), ('nl', 'Dutch'), ('nb', 'Norwegian')], default='en', max_length=7, verbose_name='language'),
+            field=models.CharField(choices=[('en', 'English'), ('nl', 'Dutch'), ('nb', 'Norwegian')], blank=True, help_text="Empty: the browser's.", max_length=7, verbose_name='language'),
         ),
         migrations.AddField(
             model_name='user',

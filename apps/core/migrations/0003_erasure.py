@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('erased_at', None), models.Q(('email__endswith', '@erased.invalid'), ('full_name', ''), ('is_active', False), ('is_superuser', False), ('last_login', None), ('password__startswith', '!'), ('practice', {})), _connector='OR'), name='erased_person_is_nobody'),
+            constraint=models.CheckConstraint(condition=models.Q(('erased_at', None), models.Q(('password__startswith', '!'), ('email__endswith', '@erased.invalid'), ('full_name', ''), ('is_active', False), ('is_superuser', False), ('last_login', None), ('practice', {})), _connector='OR'), name='erased_person_is_nobody'),
         ),
         # Django's own log of the admin repeated names; the events say who did what, and it is written no more.
         migrations.RunSQL("DELETE FROM django_admin_log", migrations.RunSQL.noop),

@@ -17,7 +17,7 @@ from django.utils import timezone, translation
 from apps.core import display, one_time
 from apps.core.errors import told_again
 from apps.core.events import record
-from apps.core.models import Invitation, Mail, OneTimeToken, User
+from apps.core.models import Invitation, Mail, Membership, OneTimeToken, User
 
 KEPT_FOR = timedelta(days=30)
 
@@ -37,7 +37,7 @@ def send(mail: Mail) -> None:
     if facts is None:
         mail.delete()
         return
-    with translation.override(facts.get("language", mail.language)):
+    with translation.override(facts.get("language") or mail.language or settings.LANGUAGE_CODE):
         facts["refusals"] = [(day_of(kept), told_again(kept)) for kept in facts.get("refusals", ())]
         text = render_to_string(f"mail/{mail.kind}.txt", {**facts, "site": settings.SITE_URL})
     subject, _, body = text.strip().partition("\n")
@@ -98,7 +98,7 @@ def _invitation(mail: Mail) -> dict[str, Any] | None:
     return {
         "administration": invitation.administration.name,
         "by": str(invitation.invited_by),
-        "role": invitation.get_role_display(),
+        "role": Membership.Role(invitation.role).label,  # lazy: said in the language of the mail
         "until": invitation.expires_at,
         "link": link("invitation_page", secret),
         "language": invitation.language,

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from apps.core.errors import LastOwner, NotAllowed, OwnRole
@@ -132,7 +133,7 @@ def _administrations(user: User) -> Any:
 def _held(user: User, countries: list[str]) -> Iterator[Held]:
     managers = _("You, whoever manages people where you work, and operators")
     yield Held(
-        _("Account"),
+        pgettext("of a person", "Account"),
         _("To let you in and to say who did what."),
         managers,
         _("Erased when you ask."),
@@ -163,7 +164,7 @@ def _held(user: User, countries: list[str]) -> Iterator[Held]:
     yield Held(
         _("Second factor"),
         _("To let nobody else in."),
-        _("Whoever manages people where you work sees that there is one; its secret nobody sees."),
+        _("Whoever manages people where you work sees that there is one; its secret nobody sees"),
         _("Deleted with the account."),
         {"set_up": _("set up")},
         [{"set_up": device.created_at} for device in TOTPDevice.objects.filter(user=user, confirmed=True)],

@@ -78,7 +78,7 @@ def prove(user: User, code: str) -> None:
 
 @transaction.atomic
 def new_recovery_codes(user: User) -> list[str]:
-    """Ten codes of 125 random bits that replace the earlier ones. Kept as SHA-256, so they are shown only now."""
+    """Ten codes of 140 random bits that replace the earlier ones. Kept as SHA-256, so they are shown only now."""
     one_time.void(user, OneTimeToken.Purpose.RECOVERY_CODE)
     codes = [_recovery_code() for _ in range(RECOVERY_CODES)]
     OneTimeToken.objects.bulk_create(
@@ -124,8 +124,8 @@ def _recovered(user: User, code: str) -> bool:
 
 
 def _recovery_code() -> str:
-    letters = base64.b32encode(secrets.token_bytes(16)).decode()[:25]
-    return "-".join(letters[i : i + 5] for i in range(0, 25, 5))
+    letters = base64.b32encode(secrets.token_bytes(20)).decode()[:28]
+    return "-".join(letters[i : i + 4] for i in range(0, 28, 4))
 
 
 def _plain(code: str) -> str:

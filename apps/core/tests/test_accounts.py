@@ -1,8 +1,12 @@
 """Registration, verification and passwords: what is asked of an address tells nothing about it."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -181,7 +185,9 @@ def test_mail_is_in_the_language_of_its_reader(settings):
     register(language="nl")
     assert User.objects.get().language == "nl"
     settings.SITE_URL = "https://books.example"
-    assert "https://books.example/account/verify-email/?token=" in delivered()[0].body
+    (message,) = delivered()
+    assert message.subject == "Bevestig uw e-mailadres"
+    assert "https://books.example/account/verify-email/?token=" in message.body
 
 
 def test_a_mail_is_sent_once_and_says_nothing_afterwards():
@@ -197,3 +203,13 @@ def test_old_mail_is_forgotten():
     register()
     Mail.objects.update(asked_at=timezone.now() - timedelta(days=31))
     assert mail.forget() == 1
+
+
+def test_an_e_mail_service_is_named_by_the_environment():
+    ask = "from django.core.mail import get_connection as c; print(type(c()).__module__, c().server_token)"
+    named = {"EMAIL_SERVICE": "postmark", "ANYMAIL_POSTMARK_SERVER_TOKEN": "the-token"}
+    line = [sys.executable, "manage.py", "shell", "-v", "0", "-c", ask]
+    told = subprocess.run(
+        line, cwd=settings.BASE_DIR, env=os.environ | named, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == ["anymail.backends.postmark", "the-token"]

@@ -215,11 +215,11 @@ def test_the_dispatcher_is_asked_for_once_per_transaction_and_only_after_its_com
     with django_capture_on_commit_callbacks() as asked, transaction.atomic():
         record("core.tried", AdministrationFactory())
         record("core.tried", AdministrationFactory())
-    assert [ask.task for ask in asked] == ["apps.core.tasks.deliver_events"]
+    assert [ask.task for ask in asked if hasattr(ask, "task")] == ["apps.core.tasks.deliver_events"]
     with django_capture_on_commit_callbacks() as asked, transaction.atomic():
         record("core.tried", AdministrationFactory())
         transaction.set_rollback(True)
-    assert asked == []
+    assert asked == []  # nor does the log tell it
 
 
 def test_a_delivery_that_takes_longer_than_the_wait_is_not_begun_twice(committed, handlers, monkeypatch):

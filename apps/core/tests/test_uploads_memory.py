@@ -6,9 +6,9 @@ import threading
 
 import psutil
 import pytest
-from rest_framework_simplejwt.tokens import RefreshToken
 
 from apps.core.models import Membership, Upload
+from apps.core.sign_in import refresh_token
 from apps.core.tests.factories import AdministrationFactory, member
 from apps.core.tests.files import MB, archive, big_xlsx, objects, pdf, png_of, rows, stream, workbook_parts, xml
 
@@ -38,7 +38,7 @@ def peak(process):
 @pytest.fixture
 def send(site):
     person = member(AdministrationFactory(), Membership.Role.CASHIER)
-    token = RefreshToken.for_user(person).access_token
+    token = refresh_token(person).access_token
 
     def post(name, content, purpose="attachment"):
         connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=120)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 from typing import Any, BinaryIO
-from xml.sax import SAXException  # nosec B406: the parser is defusedxml's
-from xml.sax.handler import ContentHandler, feature_namespaces  # nosec B406: as above
+from xml.sax import SAXException  # nosec B406
+from xml.sax.handler import ContentHandler, feature_namespaces  # nosec B406
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
