@@ -221,6 +221,8 @@ def set_up_second_factor(request: HttpRequest) -> HttpResponse:
     user = signed_in or _half_signed_in(request)
     if user is None:
         return redirect("admin:login")
+    if not signed_in and second_factor.is_set_up(user):
+        return redirect("prove_second_factor")  # the password alone replaces no second factor
     device = second_factor.begin(user)
     picture = segno.make(device.config_url, error="m").svg_inline(scale=5, border=2, title=_("QR code for the app"))
     secret = second_factor.readable_secret(device)

@@ -5,7 +5,7 @@ from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from apps.core.models import Membership, User
-from apps.core.services import invitations
+from apps.core.services import invitations, second_factor
 from apps.core.tests.authenticator import app_of, code_of
 from apps.core.tests.factories import AdministrationFactory, UserFactory, member
 from apps.core.tests.mailbox import secret_for
@@ -116,6 +116,19 @@ def test_another_app_takes_a_code_of_the_one_that_it_replaces(client, person):
     old.throttle_reset()
     client.post("/account/second-factor/set-up/", {"code": code_of(new), "proof": code_of(old)})
     assert TOTPDevice.objects.get(user=person, confirmed=True) == new
+
+
+def test_a_password_alone_replaces_no_second_factor_that_is_set_up(client, person):
+    app = app_of(person)
+    give_password(client, person)
+    thiefs = second_factor.begin(person)
+    for answer in (
+        client.get("/account/second-factor/set-up/"),
+        client.post("/account/second-factor/set-up/", {"code": code_of(thiefs)}),
+    ):
+        assert answer.headers["Location"] == "/account/second-factor/"
+    assert not signed_in(client)
+    assert TOTPDevice.objects.get(user=person, confirmed=True) == app
 
 
 def test_new_recovery_codes_take_the_second_factor(client, person):
