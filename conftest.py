@@ -34,6 +34,9 @@ OWNER_URL = os.environ.get("DATABASE_OWNER_URL") or os.environ["DATABASE_URL"]
 APPLICATION = urlsplit(os.environ["DATABASE_URL"]).username or ""
 OUR_OWN = "test_daybook"  # every database that a test run makes starts with this
 NO_BROWSER = os.environ.get("DAYBOOK_NO_BROWSER") == "1"
+PROOF_REQUIRED = os.environ.get("DAYBOOK_REQUIRE_PLAINTEXT") == "1"
+INSTALL_HLEDGER = "install hledger (apt install hledger)"
+INSTALL_BEANCOUNT = "install beancount into .cache/beancount (.ci/beancount)"
 INSTALL_CHROMIUM = "install Chromium (apt install chromium), or name one with CHROMIUM=/path/to/chromium"
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # playwright's loop runs in the thread of the test
@@ -388,6 +391,9 @@ def pytest_collection_modifyitems(items):
 def pytest_terminal_summary(terminalreporter):
     if NO_BROWSER:
         terminalreporter.write_line(f"NO BROWSER TESTS RAN: {INSTALL_CHROMIUM}", red=True, bold=True)
+    for found, install in ((hledger_program(), INSTALL_HLEDGER), (beancount_programs(), INSTALL_BEANCOUNT)):
+        if not found:
+            terminalreporter.write_line(f"NOT EVERY PLAINTEXT PROOF RAN: {install}", red=True, bold=True)
 
 
 @pytest.fixture(scope="session")
@@ -400,3 +406,32 @@ def browser_type_launch_args(browser_type_launch_args):
     if os.geteuid() == 0:
         quiet.append("--no-sandbox")  # Chromium's sandbox refuses root
     return {**browser_type_launch_args, "executable_path": chromium, "args": quiet}
+
+
+# -- programs of others, which read our books -----------------------------------------------------
+
+
+def hledger_program():
+    return shutil.which("hledger") or ""
+
+
+def beancount_programs():
+    """The folder of bean-check and bean-query: an environment of their own, nothing of it is ours."""
+    folder = ROOT / ".cache" / "beancount" / "bin"
+    return str(folder) if (folder / "bean-query").exists() else ""
+
+
+def program_or_skip(found, install):
+    if not found:
+        (pytest.fail if PROOF_REQUIRED else pytest.skip)(f"the proof needs it: {install}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def hledger():
+    return program_or_skip(hledger_program(), INSTALL_HLEDGER)
+
+
+@pytest.fixture(scope="session")
+def beancount():
+    return program_or_skip(beancount_programs(), INSTALL_BEANCOUNT)

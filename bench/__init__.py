@@ -26,14 +26,35 @@ def milliseconds(work: Callable[[], Any], runs: int = 15, warm: int = 3) -> floa
     return statistics.median(times)
 
 
-def figure(name: str, ours: float, limit: float, unit: str, better: str, promise: float) -> None:
-    """Print one figure; ``promise`` bounds ours/limit from above when lower is better, from below otherwise."""
+def in_turn(runs: int, **measured: Callable[[], float]) -> dict[str, float]:
+    """The median figure of each of ``measured`` over ``runs`` rounds, three at least, in which each has its turn.
+
+    What else the machine does then slows all of them alike.
+    """
+    found: dict[str, list[float]] = {name: [] for name in measured}
+    for _ in range(max(runs, 3)):
+        for name, measure in measured.items():
+            found[name].append(measure())
+    return {name: statistics.median(figures) for name, figures in found.items()}
+
+
+def figure(name: str, ours: float, limit: float, unit: str, better: str, promise: float, **said: object) -> None:
+    """Print one figure; ``promise`` bounds ours/limit from above when lower is better, from below otherwise.
+
+    ``said`` is printed with it, such as the ``mode`` in which it was measured.
+    """
     ratio = ours / limit
     kept = ratio <= promise if better == "lower" else ratio >= promise
     if not kept:
         _missed.append(name)
     row = {"name": name, "ours": round(ours, 3), "limit": round(limit, 3), "ratio": round(ratio, 3)}
-    print(json.dumps({**row, "unit": unit, "better": better, "promise": promise}), flush=True)
+    print(json.dumps({**row, "unit": unit, "better": better, "promise": promise, **said}), flush=True)
+
+
+def skipped(name: str, reason: str) -> None:
+    """Say that ``name`` could not be measured here. It is no miss, and it is no promise kept either."""
+    print(f"daybook: SKIPPED {name}: {reason}", file=sys.stderr)
+    print(json.dumps({"name": name, "skipped": reason}), flush=True)
 
 
 def end() -> None:

@@ -108,6 +108,8 @@ TEMPLATES = [
 DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# Django's own statements are never prepared; those that ask for it are (a pooler must know them: PgBouncer 1.21).
+DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = 5
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "core.User"
@@ -259,7 +261,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"HealthStatusEnum": "apps.core.health.STATUSES"},
+    "ENUM_NAME_OVERRIDES": {
+        "HealthStatusEnum": "apps.core.health.STATUSES",
+        "AccountTypeEnum": "apps.ledger.models.Account.Type",
+        "JournalTypeEnum": "apps.ledger.models.Journal.Type",
+        "InvoiceTypeEnum": "apps.ledger.models.Invoice.Type",
+        "InvoiceKindEnum": "apps.ledger.models.Invoice.Kind",
+        "PartyKindEnum": "apps.ledger.models.Party.Kind",
+        "ExplanationKindEnum": "apps.ledger.reports.sync_status.KINDS",
+    },
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }
 
@@ -281,6 +291,8 @@ CELERY_BEAT_SCHEDULER = "config.celery:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds: it leaves its heartbeat as it ticks
 CELERY_BEAT_SCHEDULE = {
     "close days that are due": {"task": "apps.billing.tasks.close_due_days", "schedule": 60.0},
+    "roll up months": {"task": "apps.ledger.tasks.roll_up_months", "schedule": 60.0},
+    "post depreciation that is due": {"task": "apps.ledger.tasks.post_due_depreciation", "schedule": 60 * 60.0},
     "forget": {"task": "apps.core.tasks.forget", "schedule": 24 * 60 * 60.0},
     "resume jobs": {"task": "apps.core.tasks.resume_jobs", "schedule": 60.0},
     # Asked for at every commit as well. One that waited is of no more use than the next.

@@ -34,10 +34,26 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, Any]]]] = [
         _("Ledger"),
         [
             (_("Journal entries"), "menu_book", "ledger.JournalEntry"),
-            (_("Trial balance"), "balance", ("admin:ledger_trial_balance", Act.READ_LEDGER)),
+            (_("Invoices"), "request_quote", "ledger.Invoice"),
+            (_("Open items"), "pending_actions", "ledger.OpenItem"),
+            (_("Parties"), "contacts", "ledger.Party"),
+            (_("Fixed assets"), "precision_manufacturing", "ledger.FixedAsset"),
             (_("Accounts"), "account_tree", "ledger.Account"),
             (_("Periods"), "date_range", "ledger.Period"),
-            (_("Open items"), "pending_actions", "ledger.OpenItem"),
+            (_("Seals"), "verified_user", "ledger.Seal"),
+            (_("Import books"), "upload_file", ("admin:ledger_import", Act.KEEP_ACCOUNTS)),
+            (_("Batches"), "inventory", "ledger.Batch"),
+        ],
+    ),
+    (
+        _("Reports"),
+        [
+            (_("Balance sheet"), "account_balance", ("admin:ledger_balance_sheet", Act.READ_LEDGER)),
+            (_("Profit and loss account"), "trending_up", ("admin:ledger_profit_and_loss", Act.READ_LEDGER)),
+            (_("Trial balance"), "balance", ("admin:ledger_trial_balance", Act.READ_LEDGER)),
+            (_("Receivables by age"), "call_received", ("admin:ledger_receivables", Act.READ_LEDGER)),
+            (_("Payables by age"), "call_made", ("admin:ledger_payables", Act.READ_LEDGER)),
+            (_("VAT by code"), "receipt", ("admin:ledger_vat_by_code", Act.READ_LEDGER)),
         ],
     ),
     (
@@ -49,6 +65,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, Any]]]] = [
             (_("Payers"), "health_and_safety", "billing.Payer"),
             (_("VAT codes"), "percent", "ledger.VatCode"),
             (_("Journals"), "library_books", "ledger.Journal"),
+            (_("Exchange rates"), "currency_exchange", "ledger.ExchangeRate"),
             (_("Administrations"), "domain", "core.Administration"),
             (_("People"), "person", "core.User"),
             (_("Memberships"), "badge", "core.Membership"),
@@ -78,7 +95,16 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 items.append({"title": name, "icon": icon, "link": link, "active": _is_open(request, link)})
         if items:
             groups.append({"title": title, "items": items})
+    _only_the_nearest(groups)
     return groups
+
+
+def _only_the_nearest(groups: list[dict[str, Any]]) -> None:
+    """A page below another one's address is that page alone."""
+    open_ = [item for group in groups for item in group["items"] if item["active"]]
+    nearest = max(open_, key=lambda item: len(item["link"]), default=None)
+    for item in open_:
+        item["active"] = item is nearest
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from apps.core import auth_api, pages, uploads_api
 from apps.core.admin import own_data
 from apps.core.admin_site import choices_while_typing
 from apps.core.metrics import metrics
+from apps.ledger.api import reports
 
 api_v1: list[URLPattern | URLResolver] = [
     path("auth/register/", auth_api.register, name="register"),
@@ -26,6 +27,8 @@ api_v1: list[URLPattern | URLResolver] = [
     path("auth/me/export/", auth_api.me_export, name="me_export"),
     path("", include(uploads_api.router.urls)),
     path("billing/", include("apps.billing.urls")),
+    path("accountant/", include(reports.router.urls)),
+    path("ledger/", include("apps.ledger.urls")),
 ]
 
 account: list[URLPattern | URLResolver] = [

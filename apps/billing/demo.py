@@ -34,6 +34,7 @@ from apps.billing.services.days import local_date
 from apps.core.events import record
 from apps.core.models import Administration, Membership, User
 from apps.core.money import ZERO, quantize, total
+from apps.ledger.demo import keep_demo_books
 from apps.ledger.models import Party, VatCode
 from apps.ledger.services.opening import open_books, open_years
 
@@ -111,6 +112,7 @@ def make_demo(now: datetime | None = None) -> Administration:
         open_years(clinic, days[0].year, today.year)
         Generator(clinic, now).make(days)
         close_days(clinic, days[:-1])
+        keep_demo_books(clinic, since=days[0], today=today, by=user_of(Membership.Role.ACCOUNTANT))
         record("billing.demo_made", clinic, days=len(days))
     return clinic
 

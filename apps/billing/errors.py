@@ -90,12 +90,6 @@ class RefundBeyondPayment(Invalid):
     constraint = "refund_within_payment"
 
 
-class IdempotencyKeyOfAnother(Unprocessable):
-    code = "KEY_USED_FOR_ANOTHER"
-    message = _("This form was sent before with other contents.")
-    hint = _("Open a new form.")
-
-
 class NoteKept(Conflict):
     code = "NOTE_KEPT"
     message = _("Notes are added, never changed.")

@@ -1,16 +1,14 @@
-"""What people type: amounts in their language, patients and services by code or name, a payment in parts."""
+"""What people type: patients and services by code or name, a payment in parts."""
 
 import secrets
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.forms import BaseFormSet, formset_factory
-from django.utils import formats
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminTextInputWidget
 
@@ -19,8 +17,8 @@ from apps.billing.models import Patient, Payer, Payment, Service, ServicePrice
 from apps.billing.services.charging import Charge
 from apps.billing.services.payments import Tender
 from apps.core.display import day as day_text
+from apps.core.forms import AdministrationForm, AmountField, NumberField
 from apps.core.models import Administration
-from apps.core.money import currency
 
 MOST_ROWS = 50
 # No 0, O, 1, I, L: a code is read aloud and written down.
@@ -30,78 +28,6 @@ _READABLE = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 def new_code() -> str:
     """A code for a patient who brings none."""
     return "P-" + "".join(secrets.choice(_READABLE) for _digit in range(6))
-
-
-def typed_number(text: str) -> Decimal:
-    """A number as people type it: ``12,50``, ``12.50``, ``1,250.00`` and ``1.250,00`` mean what they say.
-
-    Where one separator stands before exactly three digits the language decides. Raises ValueError.
-    """
-    plain = "".join(text.split()).replace("\N{NO-BREAK SPACE}", "").replace("'", "")
-    marks = [mark for mark in plain if mark in ".,"]
-    if len(set(marks)) == 2:
-        decimal = plain[max(plain.rfind("."), plain.rfind(","))]
-    elif len(marks) == 1:
-        three = len(plain) - plain.index(marks[0]) == 4
-        decimal = marks[0] if not three or marks[0] == formats.get_format("DECIMAL_SEPARATOR") else ""
-    else:
-        decimal = ""  # several of one kind group thousands
-    whole, _mark, digits = plain.rpartition(decimal) if decimal else (plain, "", "")
-    groups = whole.replace(",", ".").split(".")
-    if not plain or any(len(group) != 3 for group in groups[1:]):
-        raise ValueError(text)
-    try:
-        number = Decimal(f"{''.join(groups)}.{digits or 0}")
-    except InvalidOperation:
-        raise ValueError(text) from None
-    if not number.is_finite():
-        raise ValueError(text)
-    return number
-
-
-class NumberField(forms.Field):
-    """A number in any of our languages. ``digits`` after the separator at most."""
-
-    widget = forms.TextInput
-
-    def __init__(self, *, digits: int, **options: Any) -> None:
-        self.digits = digits
-        super().__init__(**options)
-
-    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        return {"inputmode": "decimal", "autocomplete": "off", "class": "figure"}
-
-    def to_python(self, value: Any) -> Decimal | None:
-        if isinstance(value, Decimal):
-            return value
-        if not str(value or "").strip():
-            return None
-        try:
-            number = typed_number(str(value))
-        except ValueError:
-            raise ValidationError(_("“%(typed)s” is no number."), code="invalid", params={"typed": value}) from None
-        if number != round(number, self.digits):
-            raise ValidationError(_("At most %(digits)s digits after the separator."), params={"digits": self.digits})
-        if abs(number) >= 10**12:
-            raise ValidationError(_("That is too large."))
-        return number
-
-    def prepare_value(self, value: Any) -> Any:
-        if not isinstance(value, Decimal):
-            return value
-        return formats.number_format(value.normalize(), use_l10n=True, force_grouping=False)
-
-
-class AmountField(NumberField):
-    """An amount in ``code``; one with more digits than the currency has is refused beside the field."""
-
-    def __init__(self, *, code: str = "EUR", **options: Any) -> None:
-        super().__init__(digits=currency(code).digits, **options)
-
-    def prepare_value(self, value: Any) -> Any:
-        if not isinstance(value, Decimal):
-            return value
-        return formats.number_format(value, decimal_pos=self.digits, use_l10n=True, force_grouping=False)
 
 
 class PatientForm(forms.ModelForm):
@@ -125,18 +51,7 @@ class PatientForm(forms.ModelForm):
         return {*super()._get_validation_exclusions(), "code"}  # type: ignore[misc]
 
 
-class ClinicForm(forms.Form):
-    """A form within one administration; its ``key`` makes a second sending answer what the first one did."""
-
-    key = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
-
-    def __init__(self, *args: Any, administration: Administration, **kwargs: Any) -> None:
-        self.administration = administration
-        super().__init__(*args, **kwargs)
-        self.fields["key"].initial = lambda: str(uuid4())
-
-
-class RegisterForm(ClinicForm):
+class RegisterForm(AdministrationForm):
     """Who comes, known or new. What is done and how it is paid stand in the two form sets beside it."""
 
     patient = forms.CharField(label=_("Patient"), required=False, max_length=200)
@@ -284,7 +199,7 @@ def change_due(given: Decimal | None, tenders: list[Tender]) -> Decimal | None:
     return given - cash
 
 
-class PayForm(ClinicForm):
+class PayForm(AdministrationForm):
     """What is beside the rows of a payment."""
 
     keep_rest = forms.BooleanField(label=_("Keep what is beyond the bill as a credit of the patient"), required=False)
@@ -296,7 +211,7 @@ class PayForm(ClinicForm):
         )
 
 
-class RefundForm(ClinicForm):
+class RefundForm(AdministrationForm):
     """How much goes back, and why."""
 
     reason = forms.CharField(label=_("Reason"), max_length=200)
@@ -307,11 +222,11 @@ class RefundForm(ClinicForm):
         self.order_fields(["amount", "reason"])
 
 
-class ReasonForm(ClinicForm):
+class ReasonForm(AdministrationForm):
     reason = forms.CharField(label=_("Reason"), max_length=200)
 
 
-class NoteForm(ClinicForm):
+class NoteForm(AdministrationForm):
     text = forms.CharField(
         label=_("Note"),
         max_length=10_000,
@@ -320,5 +235,5 @@ class NoteForm(ClinicForm):
     )
 
 
-class OptionalNoteForm(ClinicForm):
+class OptionalNoteForm(AdministrationForm):
     text = forms.CharField(label=_("Note (may stay empty)"), max_length=10_000, required=False, widget=forms.TextInput)

@@ -6,13 +6,13 @@ from apps.billing.services.days import local_date
 from apps.core.models import Administration, Event, Membership, User
 from apps.core.permissions import Act, roles_with
 from apps.core.services import mail
-from apps.ledger.services.opening import open_books, open_years
+from apps.ledger.services.opening import chart_of, open_books, open_years
 
 
 def open_clinic(event: Event) -> None:
     """Give a new administration its chart, its journals, this year's periods and the usual service groups."""
     administration = Administration.objects.get(pk=event.subject_id)
-    open_books(administration, chart="nl" if administration.country == "NL" else "general", by=event.by)
+    open_books(administration, chart=chart_of(administration.country), by=event.by)
     year = local_date(administration).year
     open_years(administration, year, year)
     open_catalogue(administration)

@@ -122,7 +122,7 @@ class AutoSchema(SpectacularSchema):
             refusals += [429, 503] if limit.when_broken == "refuse" else [429]
         refusals += [400] if self.method == "GET" else [400, 409, 422]
         for code in map(str, refusals):
-            bodies.setdefault(code, self._get_response_for_code(RefusalSerializer, code))
+            bodies.setdefault(code, self._get_response_for_code(RefusalSerializer, code, ["application/json"]))
         return dict(sorted(bodies.items()))
 
 

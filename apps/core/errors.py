@@ -4,6 +4,7 @@ A refusal names its rule (``code``, never renamed), the HTTP status of its famil
 the same rule, the constraint or trigger that says so (``constraint``).
 """
 
+import json
 import logging
 from collections.abc import Mapping
 from string import Formatter
@@ -65,11 +66,13 @@ class _Facts(dict[str, Any]):
 
 
 def refusal_for(error: BaseException) -> DomainError | None:
-    """The refusal that claims the database law which ``error`` reports, if any does."""
+    """The refusal that claims the database law which ``error`` reports, if any does, with the facts that it gave."""
     diagnosis = getattr(error.__cause__, "diag", None)
     law = getattr(diagnosis, "constraint_name", None) or ""
     refused = ForeignRow if law.endswith("_same_administration") else DomainError.by_constraint.get(law)
-    return refused() if refused else None
+    detail = getattr(diagnosis, "message_detail", None) or ""
+    facts = json.loads(detail) if detail.startswith("{") else {}
+    return refused(**facts) if refused else None
 
 
 def tell(refusal: DomainError) -> None:
@@ -268,6 +271,18 @@ class IdempotencyKeyInFlight(Conflict):
     code = "IDEMPOTENCY_KEY_IN_FLIGHT"
     message = _("The first request with this Idempotency-Key is still running.")
     hint = _("Ask again in a moment.")
+
+
+class IdempotencyKeyOfAnother(Unprocessable):
+    code = "KEY_USED_FOR_ANOTHER"
+    message = _("This form was sent before with other contents.")
+    hint = _("Open a new form.")
+
+
+class ReportTooLong(Invalid):
+    code = "REPORT_TOO_LONG"
+    message = _("This report has {rows} rows; as {format} it has {most} at most.")
+    hint = _("Take it as CSV, which has no limit, or choose fewer days.")
 
 
 class FileTypeNotAllowed(Invalid):

@@ -83,10 +83,11 @@ class Law(pgtrigger.Trigger):
         )
 
 
-def refuse(law: str, words: str) -> str:
-    """PL/pgSQL that refuses in the name of ``law``."""
+def refuse(law: str, words: str, *facts: str) -> str:
+    """PL/pgSQL that refuses in the name of ``law``. ``facts``, names and SQL values in turn, reach the refusal."""
     quoted = words.replace("'", "''")
-    return f"RAISE EXCEPTION '{quoted}' USING ERRCODE = 'check_violation', CONSTRAINT = '{law}';"
+    detail = f", DETAIL = json_build_object({', '.join(facts)})::text" if facts else ""
+    return f"RAISE EXCEPTION '{quoted}' USING ERRCODE = 'check_violation', CONSTRAINT = '{law}'{detail};"
 
 
 def prove_deferred() -> None:
@@ -138,6 +139,9 @@ def numbered(series: str, *, when: str = "TRUE", also_on_update: bool = False) -
     and not once a row; what the setting said is proved against the counter when the statement ends.
     """
     setting = f"'daybook.n' || md5(NEW.administration_id || {series})"
+    counter = f"""
+                SELECT last INTO given FROM core_counter
+                WHERE administration_id = NEW.administration_id AND core_counter.series = {series} FOR UPDATE"""
     give = Law(
         name="numbered",
         when=pgtrigger.Before,
@@ -148,10 +152,12 @@ def numbered(series: str, *, when: str = "TRUE", also_on_update: bool = False) -
             setting := {setting};
             given := nullif(current_setting(setting, TRUE), '');
             IF given IS NULL THEN
-                INSERT INTO core_counter (administration_id, series, last)
-                VALUES (NEW.administration_id, {series}, 0) ON CONFLICT DO NOTHING;
-                SELECT last INTO given FROM core_counter
-                WHERE administration_id = NEW.administration_id AND core_counter.series = {series} FOR UPDATE;
+                {counter};
+                IF NOT FOUND THEN
+                    INSERT INTO core_counter (administration_id, series, last)
+                    VALUES (NEW.administration_id, {series}, 0) ON CONFLICT DO NOTHING;
+                    {counter};
+                END IF;
             END IF;
             NEW.number := given + 1;
             PERFORM set_config(setting, NEW.number::text, TRUE);

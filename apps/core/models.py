@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from apps.core import laws
-from apps.core.money import CURRENCIES
+from apps.core.money import CURRENCIES, amount_field
 
 
 class Row(models.Model):
@@ -97,6 +97,12 @@ class Administration(Row):
         _("second factor required"),
         default=False,
         help_text=_("Everybody here signs in with a password and a code. Turning it on signs them all out."),
+    )
+    manual_entry_limit = amount_field(
+        verbose_name=_("limit of manual entries"),
+        null=True,
+        blank=True,
+        help_text=_("A manual entry above it is posted by a second person. Empty: no limit."),
     )
     closing_time = models.TimeField(
         _("closing time"),

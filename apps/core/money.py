@@ -3,7 +3,7 @@
 Digits follow ISO 4217 (minor units, list one). Amounts never pass through float.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -55,8 +55,8 @@ def currency(code: str) -> Currency:
 
 
 def quantize(amount: Decimal, code: str) -> Decimal:
-    """``amount`` rounded half up to the digits of currency ``code``."""
-    return amount.quantize(currency(code).unit, rounding=ROUND_HALF_UP)
+    """``amount`` rounded half up to the digits of currency ``code``; nothing has no sign."""
+    return amount.quantize(currency(code).unit, rounding=ROUND_HALF_UP) + ZERO
 
 
 def exact(amount: Decimal, code: str) -> Decimal:
@@ -79,6 +79,22 @@ def split(total: Decimal, parts: int, code: str) -> list[Decimal]:
     return [(share + (i < odd)) * unit for i in range(parts)]
 
 
+def shares(total: Decimal, weights: Sequence[Decimal], code: str) -> list[Decimal]:
+    """Share ``total`` out by ``weights``, each share rounded to the currency's last digit; together they are ``total``.
+
+    Weights that cancel out share equally, as far as the digits go.
+    """
+    whole = sum(weights, ZERO)
+    if not whole:
+        return split(total, len(weights), code)
+    upto, given, parts = ZERO, ZERO, []
+    for weight in weights:
+        upto += weight
+        parts.append(quantize(total * upto / whole, code) - given)
+        given += parts[-1]
+    return parts
+
+
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """The sum of ``amounts``, a Decimal also when there are none."""
     return sum(amounts, ZERO)
@@ -92,3 +108,8 @@ def amount_field(**options: Any) -> models.DecimalField:
 def rate_field(**options: Any) -> models.DecimalField:
     """A column for a percentage such as a VAT rate: 21.00 means 21 %."""
     return models.DecimalField(max_digits=7, decimal_places=4, **options)
+
+
+def exchange_rate_field(**options: Any) -> models.DecimalField:
+    """A column for what one unit of a foreign currency is worth in the book currency: 11.85340000 NOK for 1 EUR."""
+    return models.DecimalField(max_digits=18, decimal_places=8, **options)

@@ -9,6 +9,7 @@ from string import Formatter
 import pytest
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.utils import flatten
 from django.core.exceptions import FieldDoesNotExist
 from django.utils import translation
 from django.utils.functional import Promise
@@ -141,7 +142,7 @@ def test_a_template_says_nothing_that_is_not_marked(path):
 @pytest.mark.parametrize("page", admin.site._registry.values(), ids=lambda page: page.opts.label)
 def test_every_column_field_and_filter_of_the_admin_has_a_marked_name(page):
     filters = [entry[0] if isinstance(entry, tuple) else entry for entry in page.list_filter]
-    named = [*page.list_display, *(page.fields or ()), *page.readonly_fields, *filters]
+    named = [*page.list_display, *flatten(page.fields or ()), *page.readonly_fields, *filters]
     inlines = [(inline.model._meta, name) for inline in page.inlines for name in inline.fields or ()]
     unmarked = []
     for meta, name in [(page.opts, name) for name in named] + inlines:

@@ -40,9 +40,31 @@ from apps.core.services import second_factor
 from apps.core.tests.authenticator import app_of, code_of
 from apps.core.tests.factories import UserFactory
 from apps.core.tests.mailbox import secret_for
-from apps.ledger.models import Account, VatCode
-from config.tests.test_permission_matrix import ALL, LETTERS, MODELS, OPEN, SCOPED, UPLOADS, World, filled
+from apps.ledger.admin.writing import face_of
+from apps.ledger.models import Account, FixedAsset, Journal, JournalEntry, Party, Period, VatCode
+from apps.ledger.services.backfilling import backfill
+from apps.ledger.services.drafts import post_draft, save_draft
+from apps.ledger.services.fiscal_years import open_fiscal_year
+from apps.ledger.services.posting import Line, post_entry
+from apps.ledger.tests.factories import Books, cash_sale
+from apps.ledger.tests.subledger import SubLedger
+from config.tests.test_permission_matrix import (
+    ALL,
+    ASSETS,
+    LEDGER,
+    LETTERS,
+    MODELS,
+    OPEN,
+    SCOPED,
+    UPLOADS,
+    World,
+    filled,
+)
 
+KEY = "11111111-0000-7000-8000-000000000000"
+RATE = {"date": "2026-03-31", "rate": "1.1", "source": "ECB"}
+ROWS = "form-0-debit form-0-credit form-0-party form-0-reference form-0-due_date"
+ROWS += " form-1-debit form-1-credit form-1-party form-1-reference form-1-due_date"
 NEW_PASSWORD = "Hollyhock-1937"  # in no body twice, so that it is told apart from the old one
 PURPOSE = OneTimeToken.Purpose
 
@@ -288,6 +310,225 @@ def refunded(scene: Scene) -> Sent:
     return Sent({"key": "k-1", "amount": "5.00", "reason": "Too much"}, scene.own(Payment, kind="PAYMENT"))
 
 
+TYPED_ENTRY = "administration reference " + " ".join(
+    f"lines-{n}-{name}"
+    for n in range(2)
+    for name in ("debit", "credit", "party", "vat_code", "memo", "currency", "amount_currency", "exchange_rate")
+)
+TYPED_INVOICE = (
+    "administration due_date tax_point entry_date currency exchange_rate description credit_note credits total_amount "
+    "lines-0-description lines-0-quantity lines-0-unit_price lines-0-vat_code lines-0-vat"
+)
+TYPED_PARTY = "country vat_number organization_number iban email"
+
+
+def sent_books(scene: Scene) -> Sent:
+    return Sent({"administration": scene.world.own.pk, "file": b"code;name;type\n"})
+
+
+def ledger_accounts(scene: Scene) -> dict[str, Account]:
+    accounts = Account.objects.filter(administration=scene.world.own)
+    return {
+        "account": accounts.filter(place="FIXED_ASSETS").earliest("code"),
+        "depreciation_account": accounts.filter(place="FIXED_ASSETS").latest("code"),
+        "expense_account": accounts.get(purpose="depreciation_expense"),
+    }
+
+
+def asset_facts(scene: Scene) -> dict[str, Any]:
+    day = scene.clinic.today.replace(day=1).isoformat()
+    facts = {"code": "A-NEW", "name": "New scanner", "acquired_on": day, "in_use_from": day, "cost": "120.00"}
+    return facts | {"method": "STRAIGHT_LINE", "life_months": "12"}
+
+
+def new_asset(scene: Scene) -> Sent:
+    accounts = {name: account.pk for name, account in ledger_accounts(scene).items()}
+    amounts = {"residual_value": "0", "opening_depreciation": "0", "declining_rate": ""}
+    return Sent({**asset_facts(scene), **amounts, **accounts})
+
+
+def new_asset_sent(scene: Scene) -> Sent:
+    accounts = {f"{name}_id": str(account.pk) for name, account in ledger_accounts(scene).items()}
+    return Sent({**asset_facts(scene), **accounts})
+
+
+def fresh_asset(scene: Scene) -> FixedAsset:
+    facts = {**asset_facts(scene), "cost": Decimal(120), "life_months": 12}
+    return FixedAsset.objects.create(administration=scene.world.own, **facts, **ledger_accounts(scene))
+
+
+def changed_asset(scene: Scene) -> Sent:
+    asset = fresh_asset(scene)
+    return Sent({**new_asset(scene).body, "name": "Renamed"}, asset)
+
+
+def due_asset(scene: Scene) -> str:
+    fresh_asset(scene)
+    return scene.clinic.today.isoformat()
+
+
+def disposed_asset(scene: Scene) -> Sent:
+    body = {"date": scene.clinic.today.isoformat()}
+    return Sent(body, fresh_asset(scene))
+
+
+def revalued(scene: Scene) -> Sent:
+    own, today = scene.world.own, scene.clinic.today
+    accounts = Account.objects.filter(administration=own)
+    dollars = accounts.create(administration=own, code="1199", name="USD", type="ASSET", place="CURRENT_ASSETS")
+    post_entry(
+        administration=own,
+        journal=Journal.objects.get(administration=own, code="GEN"),
+        date=today,
+        memo="Dollars",
+        lines=[
+            Line(dollars, debit=Decimal(50), currency="USD", amount_currency=Decimal(100)),
+            Line(accounts.get(purpose="bank"), credit=Decimal(50)),
+        ],
+        by=scene.person,
+    )
+    return Sent({"as_of": today.isoformat(), "key": KEY})
+
+
+def two_lines(scene: Scene) -> dict[str, Any]:
+    accounts = Account.objects.filter(administration=scene.world.own)
+    debit, credit = accounts.get(purpose="bank"), accounts.get(purpose="rounding")
+    return rows("form", {"account": debit.pk, "debit": "5.00"}, {"account": credit.pk, "credit": "5.00"})
+
+
+def opening(scene: Scene) -> Sent:
+    return Sent({"date": scene.clinic.today.isoformat(), "key": KEY, **two_lines(scene)})
+
+
+def spread_out(scene: Scene) -> Sent:
+    accounts = Account.objects.filter(administration=scene.world.own)
+    body = {"amount": "5.00", "account": accounts.get(purpose="rounding").pk, "memo": "Insurance", "months": "1"}
+    body |= {"accrual_account": accounts.get(purpose="suspense").pk, "first_month": scene.clinic.today.isoformat()}
+    return Sent({**body, "key": KEY})
+
+
+def this_year(scene: Scene) -> Period:
+    return open_fiscal_year(scene.world.own, scene.clinic.today.replace(month=1, day=1))
+
+
+def appropriated(scene: Scene) -> Sent:
+    year = this_year(scene)
+    reserve = Account.objects.get(administration=scene.world.own, purpose="retained_earnings")
+    row = rows("form", {"account": reserve.pk, "amount": "1.00"})
+    return Sent({"date": scene.clinic.today.isoformat(), "key": KEY, **row}, year)
+
+
+def adjusted(scene: Scene) -> Sent:
+    year = this_year(scene)
+    return Sent({"memo": "Rent", "key": KEY, **two_lines(scene)}, year)
+
+
+def account_renamed(scene: Scene) -> Sent:
+    account = scene.row("ledger.Account")
+    return Sent({"name": "Renamed", "place": account.place}, account)
+
+
+def accounts_of(scene: Scene, *purposes: str) -> list[Account]:
+    return [Account.objects.get(administration=scene.world.own, purpose=purpose) for purpose in purposes]
+
+
+def draft_of(scene: Scene) -> JournalEntry:
+    debit, credit = accounts_of(scene, "bank", "rounding")
+    lines = [Line(debit, debit=Decimal(5)), Line(credit, credit=Decimal(5))]
+    journal = Journal.objects.get(administration=scene.world.own, code="GEN")
+    facts = {"administration": scene.world.own, "journal": journal, "date": scene.clinic.today, "memo": "By hand"}
+    return save_draft(**facts, lines=lines, by=scene.person)
+
+
+def entry_typed(scene: Scene) -> dict[str, Any]:
+    journal = Journal.objects.get(administration=scene.world.own, code="GEN")
+    head = {"journal": journal.pk, "date": scene.clinic.today.isoformat(), "memo": "Rent", "key": KEY, "do": "save"}
+    debit, credit = (one.code for one in accounts_of(scene, "bank", "rounding"))
+    return head | rows("lines", {"account": debit, "debit": "7"}, {"account": credit, "credit": "7"})
+
+
+def of_entry_draft(verb: str) -> Callable[[Scene], Sent]:
+    def sends(scene: Scene) -> Sent:
+        draft = draft_of(scene)
+        bodies = {"change": entry_typed(scene), "post": {"seen": face_of([draft]), "key": KEY}, "delete": {"key": KEY}}
+        return Sent(bodies[verb], draft)
+
+    return sends
+
+
+def sub_ledger(scene: Scene) -> SubLedger:
+    return SubLedger(Books(scene.world.own, scene.world.people["o"]), scene.world.people["a"])
+
+
+def entry_sent(scene: Scene) -> Sent:
+    ledger, day = sub_ledger(scene), scene.clinic.today.isoformat()
+    cash, revenue = (str(ledger.books.account(purpose).pk) for purpose in ("cash_drawer", "revenue_other"))
+    lines = [{"account_id": cash, "debit": "5.00"}, {"account_id": revenue, "credit": "5.00"}]
+    return Sent({"entry_date": day, "description": "By hand", "lines": lines})
+
+
+def entry_reversed(scene: Scene) -> Sent:
+    ledger = sub_ledger(scene)
+    entry = ledger.post(cash_sale(ledger.books, "5.00"), scene.clinic.today, "GEN")
+    return Sent({"reason": "Typed twice."}, entry)
+
+
+def entry_drafted(scene: Scene) -> Sent:
+    ledger = sub_ledger(scene)
+    written = {"administration": scene.world.own, "journal": ledger.books.journal, "date": scene.clinic.today}
+    return Sent({}, save_draft(**written, memo="x", lines=cash_sale(ledger.books, "5.00"), by=ledger.accountant))
+
+
+def invoice_sent(kind: str, **more: Any) -> Callable[[Scene], Sent]:
+    def sends(scene: Scene) -> Sent:
+        ledger = sub_ledger(scene)
+        line = {"account_id": str(ledger.account("4630" if kind == "SUPPLIER" else "8090").pk), "net": "10.00"}
+        body = {"party_id": str(ledger.party("P-NEW", kind).pk), "invoice_date": scene.clinic.today.isoformat()}
+        return Sent({**body, "lines": [line], **more})
+
+    return sends
+
+
+def posted_together(scene: Scene) -> Sent:
+    draft = draft_of(scene)
+    ticks = ticked("post_selected", draft)
+    return Sent({**ticks.body, "post": "yes", "seen": face_of([draft])})
+
+
+def reversed_entry(scene: Scene) -> Sent:
+    entry = post_draft(draft_of(scene), by=scene.person)
+    return Sent({"date": entry.date.isoformat(), "reason": "Typed twice", "key": KEY}, entry)
+
+
+def new_invoice(scene: Scene) -> Sent:
+    party, [account] = scene.own(Party, kind="SUPPLIER"), accounts_of(scene, "rounding")
+    head = {"party": party.code, "reference": "F-99", "invoice_date": scene.clinic.today.isoformat(), "key": KEY}
+    return Sent({**head, **rows("lines", {"account": account.code, "net": "10"}), "confirmed": "yes"})
+
+
+def changed_party(scene: Scene) -> Sent:
+    return Sent({"name": "Renamed", "payment_days": "14"}, scene.own(Party, kind="SUPPLIER"))
+
+
+def allocation_sent(scene: Scene) -> Sent:
+    ledger, day = sub_ledger(scene), scene.clinic.today
+    invoice, paid = ledger.sold("10.00", day=day), ledger.paid(ledger.customer(), "10.00", day)
+    return Sent({"debit_id": str(ledger.item(invoice).pk), "credit_id": str(paid.pk)})
+
+
+def backfilled(scene: Scene) -> Sent:
+    ledger, day = sub_ledger(scene), scene.clinic.today
+    ledger.registered(ledger.supplier(), "5.00", day, "OLD-2026")
+    ledger.history(ledger.supplier(), "-5.00", day, memo="OLD-2026")
+    return Sent({"dry_run": False})
+
+
+def backfill_reversed(scene: Scene) -> Sent:
+    backfilled(scene)
+    batch, _plan = backfill(scene.world.own, by=scene.world.people["a"], dry_run=False)
+    return Sent({}, batch)
+
+
 def list_of(label: str) -> str:
     return f"admin/{label.lower().replace('.', '/')}/"
 
@@ -298,6 +539,12 @@ def reader(label: str) -> str:
 
 API = "api/v1/billing/reconciliation/"
 AUTH = "api/v1/auth/"
+OWNER = "client_id administration_id"
+INVOICE = (
+    "reference type due_date tax_point entry_date currency exchange_rate description credits_id net_amount vat_amount"
+    " total_amount"
+)
+PARTY = "name country vat_number organization_number iban email payment_days"
 DAY = "admin/billing/endofdayreconciliation/day/<administration_id>/<date>/"
 SETTINGS = {"name": "Clinic Oost", "country": "NL", "time_zone": "Europe/Oslo", "closing_time": "22:00"}
 MORE_SETTINGS = "organization_number vat_number single_sign_off second_factor_required"
@@ -362,8 +609,57 @@ WRITES: dict[str, Write] = {
     "POST admin/core/invitation/ send_again": Write("o", action("send_again", "core.Invitation")),
     "POST admin/core/invitation/ withdraw": Write("o", action("withdraw", "core.Invitation")),
     "POST admin/core/delivery/ retry": Write("s", given_up),
-    "POST admin/ledger/account/add/": Write("a", just(code="7777", name="New", type="EXPENSE", control="")),
-    "POST admin/ledger/account/<object_id>/change/": Write("a", of("ledger.Account", name="Renamed")),
+    f"POST {LEDGER}entries/": Write("a", entry_sent, f"{OWNER} journal_id reference source_type source_id"),
+    f"POST {LEDGER}entries/<pk>/reverse/": Write("a", entry_reversed, "reversal_date"),
+    f"POST {LEDGER}entries/<pk>/post/": Write("a", entry_drafted),
+    f"POST {LEDGER}vendor-invoices/": Write("a", invoice_sent("SUPPLIER", reference="F-NEW"), f"{OWNER} {INVOICE}"),
+    f"POST {LEDGER}customer-invoices/": Write("a", invoice_sent("CUSTOMER"), f"{OWNER} {INVOICE}"),
+    f"POST {LEDGER}allocations/": Write("a", allocation_sent, f"{OWNER} amount fully"),
+    f"POST {LEDGER}sync-backfill/": Write("a", backfilled, OWNER),
+    f"POST {LEDGER}sync-backfill/<pk>/reverse/": Write("a", backfill_reversed),
+    f"POST {LEDGER}parties/": Write("a", just(kind="SUPPLIER", code="S-NEW"), f"{OWNER} {PARTY}"),
+    f"PATCH {LEDGER}parties/<pk>/": Write("a", of("ledger.Party", name="Renamed"), PARTY),
+    f"POST {LEDGER}exchange-rates/": Write(
+        "a", just(currency="CHF", date="2026-03-03", rate="1.05"), f"{OWNER} source"
+    ),
+    "POST admin/ledger/account/add/": Write(
+        "a", just(code="7777", name="New", type="EXPENSE", place="OPERATING_EXPENSES"), "control standard_code"
+    ),
+    "POST admin/ledger/account/<object_id>/change/": Write("a", account_renamed, "standard_code"),
+    "POST admin/ledger/journalentry/add/": Write("a", lambda scene: Sent(entry_typed(scene)), TYPED_ENTRY),
+    "POST admin/ledger/journalentry/<object_id>/change/": Write("a", of_entry_draft("change"), TYPED_ENTRY),
+    "POST admin/ledger/journalentry/<object_id>/post/": Write("a", of_entry_draft("post")),
+    "POST admin/ledger/journalentry/<object_id>/delete/": Write("a", of_entry_draft("delete")),
+    "POST admin/ledger/journalentry/<object_id>/reverse/": Write("a", reversed_entry),
+    "POST admin/ledger/journalentry/ post_selected": Write("a", posted_together),
+    "POST admin/ledger/invoice/add/": Write("a", new_invoice, TYPED_INVOICE),
+    "POST admin/ledger/party/add/": Write(
+        "a", just(kind="SUPPLIER", code="S-NEW", name="New", payment_days="14"), TYPED_PARTY
+    ),
+    "POST admin/ledger/party/<object_id>/change/": Write("a", changed_party, TYPED_PARTY),
+    "POST admin/ledger/journal/add/": Write("a", just(code="NEW", name="New", type="GENERAL")),
+    "POST admin/ledger/journal/<object_id>/change/": Write("a", of("ledger.Journal", name="Renamed")),
+    "POST admin/ledger/batch/import/": Write("a", sent_books, "day"),
+    "POST admin/ledger/batch/import/<object_id>/": Write("a", of("core.Upload")),
+    "POST admin/ledger/fixedasset/add/": Write("a", new_asset),
+    "POST admin/ledger/fixedasset/<object_id>/change/": Write("a", changed_asset),
+    "POST admin/ledger/fixedasset/depreciate/": Write("a", lambda scene: Sent({"month": due_asset(scene), "key": KEY})),
+    "POST admin/ledger/fixedasset/<object_id>/dispose/": Write("a", disposed_asset, "proceeds proceeds_account key"),
+    "POST admin/ledger/exchangerate/add/": Write(
+        "a", just(currency="GBP", date="2026-03-31", rate="1.1", source="ECB")
+    ),
+    "POST admin/ledger/exchangerate/<object_id>/change/": Write("a", of("ledger.ExchangeRate", **RATE, currency="USD")),
+    "POST admin/ledger/exchangerate/revalue/": Write("a", revalued),
+    "POST admin/ledger/period/open/": Write("a", just(first_day="2031-01-01", months="12", key=KEY)),
+    "POST admin/ledger/period/opening-balance/": Write("a", opening, ROWS),
+    "POST admin/ledger/period/spread/": Write("a", spread_out),
+    "POST admin/ledger/period/<object_id>/appropriate/": Write("a", appropriated),
+    "POST admin/ledger/period/<object_id>/adjust/": Write("a", adjusted, ROWS),
+    f"POST {ASSETS}": Write(
+        "a", new_asset_sent, "administration_id residual_value declining_rate opening_depreciation"
+    ),
+    f"POST {ASSETS}<pk>/dispose/": Write("a", disposed_asset, "proceeds proceeds_account_id"),
+    f"POST {ASSETS}depreciate/": Write("a", lambda scene: Sent({"month": due_asset(scene)}), "administration_id"),
     "POST admin/billing/patient/add/": Write("o", just(code="P-NEW", name="New Patient", birth_date="1980-03-12")),
     "POST admin/billing/patient/<object_id>/change/": Write("o", identity, "identity-0-birth_date identity-0-email"),
     "POST admin/billing/patient/<object_id>/personal-data/": Write("o", erased_patient),

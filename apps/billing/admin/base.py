@@ -1,29 +1,23 @@
-"""What billing's pages share: which clinic is meant, one write per form, names of patients, filters of lists."""
+"""What billing's pages share: which clinic is meant, names of patients, filters of lists."""
 
-import hashlib
-from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, models, transaction
+from django.db import models
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
-from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
-from apps.billing.errors import IdempotencyKeyOfAnother
 from apps.billing.models import Outstanding, Patient
 from apps.billing.services.days import local_date
 from apps.core import display
 from apps.core.admin_site import ScopedAdmin
-from apps.core.errors import DomainError, refusal_for, tell
-from apps.core.models import Administration, IdempotentRequest
+from apps.core.models import Administration
 from apps.core.permissions import Act, may, may_somewhere, roles_of, roles_with
 
 CHOSEN = "administration"  # in the session: the clinic somebody works in until they choose another
@@ -36,8 +30,8 @@ class BillingAdmin(ScopedAdmin):
     actions: Any = None
 
     class Media:
-        css = {"all": ("daybook/billing.css",)}
-        js = ("daybook/billing.js",)
+        css = {"all": ("daybook/forms.css", "daybook/billing.css")}
+        js = ("daybook/forms.js", "daybook/billing.js")
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         """Which clinic is asked only of those who have several."""
@@ -87,52 +81,6 @@ def clinic_or_404(request: HttpRequest, administration_id: UUID, act: Act) -> Ad
     if not may(user, act, administration.pk):
         raise PermissionDenied
     return administration
-
-
-# One write per form --------------------------------------------------------------------------------------------------
-
-
-def once(request: HttpRequest, write: Callable[[], str]) -> tuple[str, bool]:
-    """Do ``write`` and answer the address it gave, with True; the same form sent again answers that address and writes
-    nothing. Raises IdempotencyKeyOfAnother when the form came back with other contents.
-
-    The key is written first, in the same transaction: of two that are sent at once the second waits for the first.
-    """
-    user: Any = request.user
-    key = f"form:{request.POST.get('key') or uuid4()}"[:200]
-    asked = hashlib.sha256(f"{request.path}\n{_contents(request.POST)}".encode()).hexdigest()
-    try:
-        with transaction.atomic():
-            mine = IdempotentRequest.objects.create(user=user, key=key, fingerprint=asked, status=302)
-            address = write()
-            mine.answer = address.encode()
-            mine.save(update_fields=["answer"])
-            return address, True
-    except IntegrityError as error:
-        known = IdempotentRequest.objects.filter(user=user, key=key).first()
-        if known is None or known.answer is None:
-            raise refusal_for(error) or error from error
-    if known.fingerprint != asked:
-        raise IdempotencyKeyOfAnother()
-    return bytes(known.answer).decode(), False
-
-
-def _contents(posted: MultiValueDict[str, str]) -> str:
-    return repr(sorted((name, values) for name, values in posted.lists() if name != "csrfmiddlewaretoken"))
-
-
-def said(refusal: DomainError, currency: str) -> str:
-    """What a refusal says, with its amounts as people read them, and the way out."""
-    tell(refusal)
-    facts = {name: _fact(fact, currency) for name, fact in refusal.facts.items()}
-    detail = type(refusal)(**facts).detail()
-    return " ".join(str(detail[part]) for part in ("message", "hint") if detail.get(part))
-
-
-def _fact(fact: Any, currency: str) -> Any:
-    if isinstance(fact, Decimal):
-        return display.money(fact, currency)
-    return display.day(fact) if isinstance(fact, date) else fact
 
 
 def link(name: str, *args: Any, **query: Any) -> str:
@@ -284,11 +232,6 @@ class LateFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, rows: Any) -> Any:
         return rows.filter(late_for__isnull=False) if self.value() == "yes" else rows
-
-
-def typed(request: HttpRequest) -> str:
-    """What is being typed, as a form would clean it."""
-    return request.GET.get("q", "").replace("\x00", "").strip()[:200]
 
 
 def answer_405(*methods: str) -> HttpResponse:

@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_date
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from apps.billing.admin.base import BillingAdmin, PatientNames, clinic_or_404, named, typed
+from apps.billing.admin.base import BillingAdmin, PatientNames, clinic_or_404, named
 from apps.billing.forms import PatientForm, new_code
 from apps.billing.models import (
     Outstanding,
@@ -32,6 +32,7 @@ from apps.core import display
 from apps.core.admin_privacy import PersonalDataPage
 from apps.core.admin_site import ScopedStackedInline, ScopedTabularInline
 from apps.core.events import record
+from apps.core.forms import typed
 from apps.core.models import User
 from apps.core.money import ZERO, currency
 from apps.core.permissions import Act, may

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop, ngettext
 
-from apps.billing.admin.base import BillingAdmin, clinic_or_404, link, once, parsed_day, said
+from apps.billing.admin.base import BillingAdmin, clinic_or_404, link, parsed_day
 from apps.billing.errors import DayChanged, NotACleanDay
 from apps.billing.forms import NoteForm, OptionalNoteForm, ReasonForm
 from apps.billing.models import ClinicDay, EndOfDayReconciliation, NightlyClose, Payment, Visit
@@ -28,6 +28,7 @@ from apps.billing.services import closing
 from apps.billing.services.days import local_date
 from apps.core import display
 from apps.core.errors import DomainError, NotAllowed, SecondPersonRequired, told_again
+from apps.core.forms import once, said
 from apps.core.models import Administration, Membership
 from apps.core.money import ZERO
 from apps.core.permissions import Act, may, roles_of
@@ -341,6 +342,7 @@ def _shown(request: HttpRequest, administration: Administration, day: date, form
         "may_prepare": may(user, Act.PREPARE_CLOSE, administration.pk),
         "reads_ledger": may(user, Act.READ_LEDGER, administration.pk),
         "reviews_here": may(user, Act.REVIEW_CLOSE, administration.pk),
+        "seal": closing.seal_of(close) if close and close.status == Status.FINALIZED else None,
         "entry_link": link("ledger_journalentry_change", close.entry_id) if close and close.entry_id else "",
     }
 

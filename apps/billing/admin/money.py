@@ -20,9 +20,7 @@ from apps.billing.admin.base import (
     PatientNames,
     link,
     name_of,
-    once,
     parsed_owed,
-    said,
 )
 from apps.billing.admin.visits import shown_to
 from apps.billing.forms import PayForm, ReasonForm, RefundForm, TenderFormSet, change_due, tenders_of
@@ -32,6 +30,7 @@ from apps.billing.services.payments import Tender, owed, refund_payment, take_pa
 from apps.core import display
 from apps.core.errors import DomainError
 from apps.core.events import record
+from apps.core.forms import once, said
 from apps.core.models import Event
 from apps.core.money import ZERO
 from apps.core.permissions import Act, may

@@ -22,13 +22,10 @@ from apps.billing.admin.base import (
     clinics,
     link,
     name_of,
-    once,
-    said,
 )
 from apps.billing.errors import CodeTaken, PaymentBeyondBill
 from apps.billing.forms import (
     ChargeFormSet,
-    ClinicForm,
     RegisterForm,
     TenderFormSet,
     change_due,
@@ -42,6 +39,7 @@ from apps.billing.services.charging import close_visit, issue_bill, register_vis
 from apps.billing.services.days import local_date
 from apps.core import display
 from apps.core.errors import DomainError
+from apps.core.forms import AdministrationForm, once, said
 from apps.core.models import Administration
 from apps.core.money import ZERO, currency
 from apps.core.permissions import Act, may
@@ -202,7 +200,7 @@ class VisitAdmin(PatientNames):
             owed=sum(owed.values(), ZERO),
             payments=[payment for bill in bills for payment in bill.payments.all()],
             may_take=may(user, Act.TAKE_PAYMENTS, visit.administration_id),
-            form=ClinicForm(administration=visit.administration),
+            form=AdministrationForm(administration=visit.administration),
         )
 
     def close_page(self, request: HttpRequest, object_id: Any) -> HttpResponse:
@@ -222,7 +220,7 @@ class VisitAdmin(PatientNames):
         visit = self.find(request, str(object_id), Act.TAKE_PAYMENTS)
         today = local_date(visit.administration)
         posted = request.POST or None
-        form = ClinicForm(posted, administration=visit.administration)
+        form = AdministrationForm(posted, administration=visit.administration)
         charges = ChargeFormSet(
             posted, prefix="charges", form_kwargs={"administration": visit.administration, "day": today}
         )

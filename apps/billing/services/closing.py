@@ -16,6 +16,8 @@ from apps.core.errors import SecondPersonRequired
 from apps.core.events import record
 from apps.core.models import Administration, Membership, User
 from apps.core.permissions import Act, require, roles_of
+from apps.ledger.models import Seal
+from apps.ledger.services.sealing import seal
 
 Status = EndOfDayReconciliation.Status
 
@@ -88,8 +90,8 @@ def finalize_day(
     """Sign the day: its figures are computed once more under the lock, its entry is posted, and it never changes.
 
     ``seen`` is the ``updated_at`` of the report that the person looked at; when the figures moved since, DayChanged
-    is raised instead of signing what nobody saw. Raises AlreadyFinalized, DayCloseCancelled, SecondPersonRequired,
-    NotACleanDay, and what posting may refuse.
+    is raised instead of signing what nobody saw. What was posted since the last seal is sealed. Raises
+    AlreadyFinalized, DayCloseCancelled, SecondPersonRequired, NotACleanDay, and what posting may refuse.
     """
     require(by, Act.FINALIZE_CLOSE, close.administration_id)
     close = _draft(close)
@@ -112,7 +114,19 @@ def finalize_day(
     close.clinic_day.save(update_fields=["is_finalized"])
     _note(close, note, by)
     record("billing.day_finalized", close, by=by, total_revenue=close.total_revenue, entry=close.entry_id)
+    seal(close.administration, reason=_seal_reason(close), by=by)
     return close
+
+
+def seal_of(close: EndOfDayReconciliation) -> Seal | None:
+    """The seal that was made when ``close`` was finalized: its head and count are what is printed."""
+    seals = Seal.objects.filter(administration=close.administration_id, reason=_seal_reason(close))
+    found: Seal | None = seals.order_by("number").first()
+    return found
+
+
+def _seal_reason(close: EndOfDayReconciliation) -> str:
+    return f"day_close:{close}"
 
 
 @transaction.atomic

@@ -15,11 +15,12 @@ from apps.core.languages import language_of_books
 from apps.core.models import User
 from apps.core.money import ZERO
 from apps.ledger.errors import AccountMissing
-from apps.ledger.models import Account, Journal, JournalEntry
+from apps.ledger.models import Account, Journal, JournalEntry, JournalLine, VatCode
 from apps.ledger.services.allocating import settle_documents
 from apps.ledger.services.posting import Document, Line, Source, post_entry
 
 Method = Payment.Method
+VatRole = JournalLine.VatRole
 MONEY_ACCOUNTS = {
     Method.CASH: "cash_drawer",
     Method.CARD: "card_in_transit",
@@ -31,9 +32,9 @@ MONEY_ACCOUNTS = {
 def post_day(close: EndOfDayReconciliation, *, by: User) -> JournalEntry | None:
     """Post what was billed and taken on the day of ``close``, dated that day; None when nothing has an amount.
 
-    Cr revenue by account and output VAT, Dr money by method, wallets and payers. A bill settled on its day never
-    touches the patients' account; each other one is a line with an open item, which settles what is open of it.
-    Raises what post_entry does, and AccountMissing.
+    Cr revenue by account and VAT code and output VAT by code, Dr money by method, wallets and payers. A bill settled
+    on its day never touches the patients' account; each other one is a line with an open item, which settles what is
+    open of it. Raises what post_entry does, and AccountMissing.
     """
     day = close.clinic_day
     administration = day.administration
@@ -70,17 +71,27 @@ def _account(day: ClinicDay, purpose: str) -> Account:
 
 
 def _revenue(day: ClinicDay) -> Iterator[Line]:
-    sums = _by(BillLine.objects.filter(bill__clinic_day=day), "group__account", "net")
-    for account in Account.objects.filter(pk__in=sums):
-        yield from _line(account, -sums[account.pk])
+    """What was billed before VAT, by account and VAT code: the base of the return."""
+    lines = BillLine.objects.filter(bill__clinic_day=day).order_by("group__account__code", "vat_code__code")
+    sums = lines.values_list("group__account", "vat_code").annotate(net=Sum("net"))
+    accounts, codes = _named(day)
+    for account, code, net in sums:
+        yield from _line(accounts[account], -net, vat_code=codes[code], vat_role=VatRole.BASE.value)
 
 
 def _vat(day: ClinicDay) -> Iterator[Line]:
-    sums = _by(
-        BillLine.objects.filter(bill__clinic_day=day, vat_code__account__isnull=False), "vat_code__account", "vat"
-    )
-    for account in Account.objects.filter(pk__in=sums):
-        yield from _line(account, -sums[account.pk])
+    """Output VAT by VAT code, and what it was reckoned on: positive where VAT is owed, negative where it is given
+    back."""
+    lines = BillLine.objects.filter(bill__clinic_day=day, vat_code__account__isnull=False).order_by("vat_code__code")
+    sums = lines.values_list("vat_code__account", "vat_code").annotate(vat=Sum("vat"), net=Sum("net"))
+    accounts, codes = _named(day)
+    for account, code, vat, net in sums:
+        yield from _line(accounts[account], -vat, vat_code=codes[code], vat_role=VatRole.TAX.value, vat_base=net)
+
+
+def _named(day: ClinicDay) -> tuple[dict[UUID, Account], dict[UUID, VatCode]]:
+    mine = {"administration": day.administration_id}
+    return Account.objects.filter(**mine).in_bulk(), VatCode.objects.filter(**mine).in_bulk()
 
 
 def _money(day: ClinicDay) -> Iterator[Line]:

@@ -7,9 +7,10 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Sum
 
-from apps.billing.errors import IdempotencyKeyOfAnother, PayerRequired, PaymentBeyondBill, PaymentNotPositive
+from apps.billing.errors import PayerRequired, PaymentBeyondBill, PaymentNotPositive
 from apps.billing.models import Bill, Outstanding, Payer, Payment
 from apps.billing.services.days import day_for, local_date
+from apps.core.errors import IdempotencyKeyOfAnother
 from apps.core.events import record
 from apps.core.locks import hold_key
 from apps.core.models import User

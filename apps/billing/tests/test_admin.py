@@ -14,8 +14,6 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
-from apps.billing.admin.base import once
-from apps.billing.forms import typed_number
 from apps.billing.models import (
     Bill,
     ClinicDay,
@@ -29,9 +27,10 @@ from apps.billing.models import (
     Visit,
 )
 from apps.billing.services.charging import Charge, register_visit
-from apps.billing.services.closing import finalize_day
+from apps.billing.services.closing import finalize_day, seal_of
 from apps.billing.tests.clinic import make_clinic
 from apps.core.errors import DomainError
+from apps.core.forms import once, typed_number
 from apps.core.models import IdempotentRequest, Job, Membership
 from apps.core.tests.factories import operator
 from apps.ledger.models import Journal, JournalEntry, Period
@@ -589,6 +588,7 @@ def test_a_day_goes_from_prepared_to_finalized_by_two_people(as_, clinic):
     close.refresh_from_db()
     assert (close.status, close.reviewed_by, close.finalized_by) == ("FINALIZED", clinic.manager, clinic.manager)
     assert str(close.entry) in page.content.decode()
+    assert f"1 entries, head {seal_of(close).head}" in page.content.decode()
     press(manager, clinic, "note", text="Seen by the bank")
     assert [note.text for note in CloseNote.objects.order_by("id")] == ["Fine", "Seen by the bank"]
 

@@ -16,11 +16,20 @@ from apps.billing.errors import (
 )
 from apps.billing.models import Visit
 from apps.billing.services.charging import Charge, credit_bill, issue_bill
-from apps.billing.services.closing import add_note, cancel_day, close_day, finalize_day, refresh_day, review_day
+from apps.billing.services.closing import (
+    add_note,
+    cancel_day,
+    close_day,
+    finalize_day,
+    refresh_day,
+    review_day,
+    seal_of,
+)
 from apps.billing.services.payments import refund_payment
 from apps.core.errors import NotAllowed, SecondPersonRequired
 from apps.core.models import Event
 from apps.ledger.models import JournalEntry, OpenItem
+from apps.ledger.reports.vat_by_code import vat_by_code
 
 
 def test_a_day_states_what_was_settled_by_each_method(clinic):
@@ -132,6 +141,54 @@ def test_finalizing_posts_one_balanced_entry_dated_that_day(clinic):
         ("output_vat", D(0), D(21)),
     }
     assert str(entry).startswith(f"DAY-{clinic.today.year}-")
+
+
+def test_vat_by_code_ties_to_the_bills_of_the_day(clinic):
+    """Revenue by account and VAT code, VAT by code with what it was reckoned on; a credit note gives both back."""
+    high, low, exempt = clinic.service("121.00", "HIGH"), clinic.service("109.00", "LOW"), clinic.service("50.00")
+    for services in ((high, high, low, exempt), (high,)):
+        bill = issue_bill(patient=clinic.patient(), charges=[Charge(one) for one in services], by=clinic.receptionist)
+    credit_bill(bill, reason="not given", by=clinic.manager)
+    close = clinic.finalized(by=clinic.owner)
+
+    period = close.entry.period
+    lines = close.entry.lines.exclude(vat_code=None)
+    assert {
+        (line.vat_code.code, line.vat_role, line.credit - line.debit, line.vat_base, line.tax_point, line.vat_period)
+        for line in lines
+    } == {
+        ("HIGH", "BASE", D(200), None, clinic.today, period),
+        ("LOW", "BASE", D(100), None, clinic.today, period),
+        ("EXEMPT", "BASE", D(50), None, clinic.today, period),
+        ("HIGH", "TAX", D(42), D(200), clinic.today, period),
+        ("LOW", "TAX", D(9), D(100), clinic.today, period),
+    }
+    report = vat_by_code(clinic.administration, period.first_day, period.last_day)
+    assert (report.turnover, report.vat_owed) == (close.total_billed, D(51))
+
+
+def test_a_day_that_only_gives_back_debits_revenue_and_vat(clinic):
+    bill = issue_bill(
+        patient=clinic.patient(), charges=[Charge(clinic.service("121.00", "HIGH"))], day=clinic.yesterday,
+        by=clinic.receptionist,
+    )  # fmt: skip
+    clinic.finalized(clinic.yesterday)
+    credit_bill(bill, reason="not given", by=clinic.manager)
+    lines = clinic.finalized(by=clinic.owner).entry.lines.exclude(vat_code=None)
+    assert {(line.vat_role, line.debit, line.vat_base) for line in lines} == {
+        ("BASE", D(100), None),
+        ("TAX", D(21), D(-100)),
+    }
+
+
+def test_signing_a_day_seals_what_was_posted_since_the_day_before(clinic):
+    clinic.bill("12.00", day=clinic.yesterday)
+    before = seal_of(clinic.finalized(clinic.yesterday))
+    close = clinic.close()
+    assert seal_of(close) is None
+    sealed = seal_of(finalize_day(close, by=clinic.manager))  # a day without an entry has its seal, too
+    assert (sealed.reason, sealed.entries, sealed.previous_head) == (f"day_close:{close}", 1, before.head)
+    assert sealed.made_by == clinic.manager
 
 
 def test_what_stays_open_is_one_line_and_one_item_per_bill(clinic):

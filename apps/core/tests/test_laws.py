@@ -114,7 +114,13 @@ class Counted:
 
 def test_a_row_cannot_name_a_row_of_another_administration(db):
     ours, theirs = AdministrationFactory(), AdministrationFactory()
-    account = Account.objects.create(administration=theirs, code="1500", name="VAT", type=Account.Type.LIABILITY)
+    account = Account.objects.create(
+        administration=theirs,
+        code="1500",
+        name="VAT",
+        type=Account.Type.LIABILITY,
+        place=Account.Place.CURRENT_LIABILITIES,
+    )
     with pytest.raises(IntegrityError) as refused, transaction.atomic():
         VatCode.objects.create(administration=ours, code="HIGH", name="High", rate=21, account=account)
     assert isinstance(refusal_for(refused.value), ForeignRow)
@@ -122,7 +128,13 @@ def test_a_row_cannot_name_a_row_of_another_administration(db):
 
 def test_a_row_cannot_be_moved_to_another_administration_by_raw_sql(db):
     ours, theirs = AdministrationFactory(), AdministrationFactory()
-    account = Account.objects.create(administration=ours, code="1500", name="VAT", type=Account.Type.LIABILITY)
+    account = Account.objects.create(
+        administration=ours,
+        code="1500",
+        name="VAT",
+        type=Account.Type.LIABILITY,
+        place=Account.Place.CURRENT_LIABILITIES,
+    )
     VatCode.objects.create(administration=ours, code="HIGH", name="High", rate=21, account=account)
     statement = "UPDATE ledger_vatcode SET administration_id = %s"
     assert law_broken_by(statement, theirs.pk) == "vat_code_account_same_administration"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.core.errors import AmountHasTooManyDigits, UnknownCurrency
-from apps.core.money import CURRENCIES, ZERO, currency, exact, quantize, split, text, total
+from apps.core.money import CURRENCIES, ZERO, currency, exact, quantize, shares, split, text, total
 
 codes = st.sampled_from(["EUR", "JPY", "KWD", "NOK", "NGN"])
 amounts = st.decimals(min_value=-(10**12), max_value=10**12, places=4, allow_nan=False)
@@ -37,6 +37,7 @@ def test_an_amount_is_rounded_half_up_to_the_digits_of_its_currency(amount, code
     [
         ("0.005", "EUR", "0.01"),
         ("-0.005", "EUR", "-0.01"),
+        ("-0.004", "EUR", "0.00"),
         ("2.675", "EUR", "2.68"),
         ("0.5", "JPY", "1"),
         ("1.4999", "JPY", "1"),
@@ -80,3 +81,26 @@ def test_the_api_writes_exactly_the_digits_of_the_currency():
     assert text(Decimal("65"), "EUR") == "65.00"
     assert text(Decimal("1234567.5"), "JPY") == "1234568"
     assert text(Decimal("0"), "KWD") == "0.000"
+
+
+@given(
+    st.decimals(-9999, 9999, places=2, allow_nan=False),
+    st.lists(st.decimals(-99, 99, places=2, allow_nan=False), min_size=1, max_size=8),
+)
+def test_shares_by_weight_sum_to_the_total_and_have_no_finer_digits(amount, weights):
+    parts = shares(amount, weights, "EUR")
+    assert (total(parts), len(parts)) == (amount, len(weights))
+    assert all(part == quantize(part, "EUR") for part in parts)
+
+
+@given(
+    st.decimals(0, 9999, places=2, allow_nan=False),
+    st.lists(st.decimals("0.01", 99, places=2, allow_nan=False), min_size=1, max_size=8),
+)
+def test_a_share_is_within_a_unit_of_its_weight(amount, weights):
+    for part, weight in zip(shares(amount, weights, "EUR"), weights, strict=True):
+        assert abs(part - amount * weight / total(weights)) <= currency("EUR").unit
+
+
+def test_weights_that_cancel_out_share_equally():
+    assert shares(Decimal("1.00"), [Decimal(5), Decimal(-5)], "EUR") == [Decimal("0.50"), Decimal("0.50")]

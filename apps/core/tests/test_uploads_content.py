@@ -424,6 +424,7 @@ def test_there_are_as_many_as_promised():
 @pytest.mark.parametrize("extension", KINDS)
 def test_each_purpose_takes_its_own_extensions(purpose, extension):
     makes = {"pdf": pdf, "png": png, "jpg": jpeg, "jpeg": jpeg, "xlsx": xlsx, "csv": CSV.encode, "xml": CAMT.encode,
+             "xaf": CAMT.encode,
              "ofx": OFX1.encode, "qfx": OFX2.encode}  # fmt: skip
     content = makes.get(extension, MT940.encode)()
     if extension in PURPOSES[purpose].extensions:

@@ -36,7 +36,7 @@ def inspect(file: BinaryIO, *, name: str, purpose: str) -> Inspected:
     try:
         if not file.read(len(kind.starts)).startswith(kind.starts):
             raise OtherKind
-        kind.check(file)
+        wanted.checks.get(found, kind.check)(file)
     except OtherKind:
         raise _other_kind(found, wanted) from None
     file.seek(0)

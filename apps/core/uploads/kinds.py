@@ -1,11 +1,11 @@
 """Which files there are, and which are taken for what: the two tables that everything else follows."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from apps.core.uploads.images import check_jpeg, check_png
-from apps.core.uploads.markup import check_xml
+from apps.core.uploads.markup import check_books, check_xml
 from apps.core.uploads.pdf import check_pdf
 from apps.core.uploads.texts import check_csv, check_mt940, check_ofx
 from apps.core.uploads.workbook import check_workbook
@@ -34,6 +34,7 @@ KINDS: dict[str, Kind] = {
     "xlsx": Kind(_XLSX, check_workbook, b"PK\x03\x04"),
     "csv": Kind("text/csv", check_csv),
     "xml": Kind("application/xml", check_xml),
+    "xaf": Kind("application/xml", check_books),
     "ofx": Kind("application/x-ofx", check_ofx),
     "qfx": Kind("application/vnd.intu.qfx", check_ofx),
     "sta": _MT940,
@@ -45,15 +46,17 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a file is sent for: the extensions that are taken, and the most bytes."""
+    """What a file is sent for: the extensions that are taken, the most bytes, and who judges a kind otherwise here."""
 
     extensions: tuple[str, ...]
     most_bytes: int = 10 * MB
+    checks: Mapping[str, Callable[[BinaryIO], None]] = field(default_factory=dict)
 
 
 PURPOSES: dict[str, Purpose] = {
     "attachment": Purpose(("pdf", "png", "jpg", "jpeg", "xlsx", "csv")),
     "document": Purpose(("pdf", "png", "jpg", "jpeg", "xml"), 20 * MB),
+    "books": Purpose(("csv", "xml", "xaf"), 100 * MB, {"xml": check_books}),
     "statement": Purpose(("csv", "xml", "ofx", "qfx", "sta", "940", "mt940", "txt"), 20 * MB),
 }
 

@@ -14,6 +14,7 @@ from apps.core.uploads.content import OtherKind, pieces
 
 DEEPEST = 100
 MOST_ELEMENTS = 1_000_000
+MOST_IN_BOOKS = 20_000_000  # a year of a large company as an audit file
 MOST_NAMES = 5_000  # the parser keeps every name that it ever saw
 LONGEST_TOKEN = 256 * 1024  # bytes of one tag or comment, which the parser holds whole
 
@@ -48,8 +49,9 @@ class Reader(ContentHandler):
 class Document(Reader):
     """An XML file that somebody sends."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_elements: int = MOST_ELEMENTS) -> None:
         super().__init__()
+        self.most_elements = most_elements
         self.depth = self.elements = 0
         self.names: set[Any] = set()
 
@@ -62,7 +64,7 @@ class Document(Reader):
         self.depth += 1
         self.names.add(name)
         self.names.update(attrs.getNames())
-        if self.depth > DEEPEST or self.elements > MOST_ELEMENTS or len(self.names) > MOST_NAMES:
+        if self.depth > DEEPEST or self.elements > self.most_elements or len(self.names) > MOST_NAMES:
             raise FileRefused(what=_("more levels, elements or names of elements than any document has"))
 
     def endElementNS(self, name: Name, qname: str | None) -> None:
@@ -80,6 +82,11 @@ def check_xml(file: BinaryIO) -> None:
     Raises OtherKind for a web page or a picture written as XML, FileRefused or FileDamaged.
     """
     read(pieces(file), Document())
+
+
+def check_books(file: BinaryIO) -> None:
+    """The same for an audit file, which may be long. Raises OtherKind, FileRefused or FileDamaged."""
+    read(pieces(file), Document(MOST_IN_BOOKS))
 
 
 def read(parts: Iterable[bytes], reader: Reader) -> None:

@@ -1,5 +1,5 @@
-"""Pages of the ledger: the chart of accounts, entries and open items, and the two reports that explain a figure."""
+"""Pages of the ledger: accounts, entries, invoices, items and parties, assets, rates, imports, seals and reports."""
 
-from apps.ledger.admin import accounts, entries
+from apps.ledger.admin import accounts, assets, batches, entries, invoices, items, rates, seals
 
-__all__ = ["accounts", "entries"]
+__all__ = ["accounts", "assets", "batches", "entries", "invoices", "items", "rates", "seals"]

@@ -1,30 +1,36 @@
 """Trial balance: what stands on every account at the end of a day."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
-
-from django.db.models import Q, Sum, Value
-from django.db.models.functions import Coalesce
+from uuid import UUID
 
 from apps.core.models import Administration
-from apps.core.money import ZERO, amount_field, total
-from apps.ledger.models import Account, JournalEntry
+from apps.core.money import ZERO, total
+from apps.ledger.models import Account
+from apps.ledger.reports.balances import AccountBalance, balances
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialBalanceRow:
-    """One account: what it stood at before ``since``, its movements, and its balance; positive is a debit."""
+    """One account: what it stood at before ``since``, its movements, and its balance; positive is a debit.
+
+    ``earlier`` is its balance at the date compared with, None when there is none.
+    """
 
     account: Account
     opening: Decimal
     debit: Decimal
     credit: Decimal
+    earlier: Decimal | None = None
 
     @property
     def balance(self) -> Decimal:
         return self.opening + self.debit - self.credit
+
+    @property
+    def difference(self) -> Decimal | None:
+        return None if self.earlier is None else self.balance - self.earlier
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class TrialBalance:
     as_of: date
     since: date | None
     rows: tuple[TrialBalanceRow, ...]
+    known_at: datetime | None = None
+    compare_to: date | None = None
 
     @property
     def opening(self) -> Decimal:
@@ -53,28 +61,36 @@ class TrialBalance:
         """Zero, as long as every entry balances."""
         return total(row.balance for row in self.rows)
 
+    @property
+    def earlier(self) -> Decimal | None:
+        """Zero as well; None when nothing is compared."""
+        return total(row.earlier or ZERO for row in self.rows) if self.compare_to else None
 
-def trial_balance(administration: Administration, as_of: date, since: date | None = None) -> TrialBalance:
-    """The balance of every account at the end of ``as_of``, from posted entries, in one query."""
-    moved = Q(lines__entry__status=JournalEntry.Status.POSTED, lines__entry__date__lte=as_of)
-    before = moved & Q(lines__entry__date__lt=since or date.min)
-    inside = moved & Q(lines__entry__date__gte=since or date.min)
-    accounts = (
-        Account.objects.filter(moved, administration=administration)
-        .annotate(
-            before_debit=_sum("lines__debit", before),
-            before_credit=_sum("lines__credit", before),
-            debit=_sum("lines__debit", inside),
-            credit=_sum("lines__credit", inside),
+
+def trial_balance(
+    administration: Administration,
+    as_of: date,
+    since: date | None = None,
+    *,
+    known_at: datetime | None = None,
+    compare_to: date | None = None,
+) -> TrialBalance:
+    """The balance of every account at the end of ``as_of``, from what was posted by ``known_at``."""
+    now = balances(administration, as_of, since, known_at)
+    past: dict[UUID, AccountBalance] = {}
+    if compare_to:
+        past = {row.account.pk: row for row in balances(administration, compare_to, known_at=known_at)}
+        known = {row.account.pk for row in now}
+        gone = [AccountBalance(row.account) for key, row in past.items() if key not in known]
+        now = tuple(sorted([*now, *gone], key=lambda row: row.account.code))
+    rows = tuple(
+        TrialBalanceRow(
+            row.account,
+            row.opening,
+            row.debit,
+            row.credit,
+            past.get(row.account.pk, AccountBalance(row.account)).balance if compare_to else None,
         )
-        .order_by("code")
+        for row in now
     )
-    rows = (
-        TrialBalanceRow(account, account.before_debit - account.before_credit, account.debit, account.credit)
-        for account in accounts
-    )
-    return TrialBalance(administration, as_of, since, tuple(rows))
-
-
-def _sum(column: str, condition: Q) -> Any:
-    return Coalesce(Sum(column, filter=condition), Value(ZERO), output_field=amount_field())
+    return TrialBalance(administration, as_of, since, rows, known_at, compare_to)

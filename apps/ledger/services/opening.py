@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +18,15 @@ from apps.ledger.models import Account, Journal, Period, VatCode
 CHARTS = Path(__file__).resolve().parent.parent / "charts"
 
 # Codes of the journals that Daybook itself posts to.
-JOURNALS = {"DAY": _("Day takings"), "GEN": _("General")}
+JOURNALS = {
+    "DAY": _("Day takings"),
+    "GEN": _("General"),
+    "SAL": _("Sales"),
+    "PUR": _("Purchases"),
+    "BNK": _("Bank"),
+    "OPN": _("Opening balance"),
+}
+TYPES = {"DAY": "DAY", "SAL": "SALES", "PUR": "PURCHASES", "BNK": "BANK", "OPN": "OPENING"}
 
 
 def charts() -> list[str]:
@@ -25,12 +34,17 @@ def charts() -> list[str]:
     return sorted(folder.name for folder in CHARTS.iterdir() if folder.is_dir())
 
 
+def chart_of(country: str) -> str:
+    """The chart for books kept in ``country`` (ISO 3166-1)."""
+    return {"NL": "nl", "NO": "no"}.get(country, "general")
+
+
 @transaction.atomic
 def open_books(administration: Administration, *, chart: str, by: User | None = None) -> None:
     """Give ``administration`` the accounts and VAT codes of ``chart`` and its journals; what is there stays.
 
-    A chart is a folder with ``accounts.csv`` (code, name, type, control, purpose) and ``vat_codes.csv``
-    (code, name, rate in percent, account). Raises UnknownChart.
+    A chart is a folder with ``accounts.csv`` and ``vat_codes.csv``, whose columns are fields of Account and VatCode;
+    a VAT code names its accounts by their codes, and says ``yes`` or nothing. Raises UnknownChart.
     """
     if chart not in charts():
         raise UnknownChart(chart=chart, known=", ".join(charts()))
@@ -39,15 +53,13 @@ def open_books(administration: Administration, *, chart: str, by: User | None = 
     )
     accounts = {account.code: account for account in Account.objects.filter(administration=administration)}
     VatCode.objects.bulk_create(
-        (
-            VatCode(administration=administration, **{**row, "account": accounts.get(row["account"])})
-            for row in _rows(chart, "vat_codes")
-        ),
+        (VatCode(administration=administration, **_vat_code(row, accounts)) for row in _rows(chart, "vat_codes")),
         ignore_conflicts=True,
     )
     with language_of_books(administration):
         journals = [
-            Journal(administration=administration, code=code, name=str(name)) for code, name in JOURNALS.items()
+            Journal(administration=administration, code=code, name=str(name), type=TYPES.get(code, "GENERAL"))
+            for code, name in JOURNALS.items()
         ]
     Journal.objects.bulk_create(journals, ignore_conflicts=True)
     record("ledger.books_opened", administration, by=by, chart=chart)
@@ -82,6 +94,15 @@ def _periods_of(year: int) -> Iterator[tuple[str, str, date, date]]:
                 Period.Type.YEAR: str(year),
             }
             yield kind, names[kind], start, end
+
+
+def _vat_code(row: dict[str, str], accounts: dict[str, Account]) -> dict[str, Any]:
+    return {
+        **row,
+        **{name: accounts.get(row[name]) for name in ("account", "input_account")},
+        **{name: row[name] or None for name in ("valid_from", "valid_until")},
+        **{name: row[name] == "yes" for name in ("reverse_charge", "eu_only", "requires_vat_number", "icp")},
+    }
 
 
 def _rows(chart: str, name: str) -> list[dict[str, str]]:

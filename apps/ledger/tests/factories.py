@@ -52,12 +52,12 @@ class Books:
         return PartyFactory(administration=self.administration, code=code)
 
 
-def open_test_books(**administration: Any) -> Books:
-    """Books with the Dutch chart, the year 2026 open, and an owner."""
+def open_test_books(chart: str = "nl", **administration: Any) -> Books:
+    """Books with a chart, the Dutch one unless said otherwise, the year 2026 open, and an owner."""
     opened = AdministrationFactory(**administration)
     owner = UserFactory()
     MembershipFactory(administration=opened, user=owner, role=Membership.Role.OWNER)
-    open_books(opened, chart="nl", by=owner)
+    open_books(opened, chart=chart, by=owner)
     open_years(opened, 2026, 2026)
     return Books(opened, owner)
 

@@ -11,10 +11,22 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from apps.ledger.errors import EntryAlreadyReversed, PeriodClosed
-from apps.ledger.models import Account, Allocation, JournalEntry, JournalLine, OpenItem, Period
+from apps.ledger.errors import EntryAlreadyReversed, EntryOfSourceExists, PeriodClosed
+from apps.ledger.models import (
+    Account,
+    Allocation,
+    Depreciation,
+    Disposal,
+    Invoice,
+    Journal,
+    JournalEntry,
+    JournalLine,
+    OpenItem,
+    Period,
+)
 from apps.ledger.services.allocating import settle_documents
-from apps.ledger.services.posting import Line, reverse_entry
+from apps.ledger.services.posting import Line, Source, reverse_entry
+from apps.ledger.tests.attempts import an_asset, post_invoice
 from apps.ledger.tests.factories import (
     EntryFactory,
     draft,
@@ -205,6 +217,90 @@ def test_of_two_reversals_at_once_one_is_refused(books):
             second.result()
 
 
+def test_of_two_entries_of_one_source_at_once_one_is_refused(books):
+    source = Source("day_close", new_id())
+    with threads() as start:
+        with transaction.atomic():
+            EntryFactory(books=books, source=source)
+            second = start(lambda: EntryFactory(books=books, source=source, journal=_other_journal(books)))
+            until_blocked()
+        with pytest.raises(EntryOfSourceExists):
+            second.result()
+    assert JournalEntry.objects.count() == 1
+
+
+def test_two_allocations_of_one_item_wait_for_each_other(books):
+    party, bill = books.party("P-1"), new_id()
+    debit = EntryFactory(books=books, lines=on_account(books, "100.00", party, bill)).lines.get(party=party)
+    credit = EntryFactory(books=books, lines=paid_later(books, "100.00", party, bill)).lines.get(party=party)
+
+    def allocate() -> Allocation:
+        return Allocation.objects.create(
+            administration=books.administration,
+            debit=debit.open_items.get(),
+            credit=credit.open_items.get(),
+            amount=Decimal(60),
+            date=debit.date,
+        )
+
+    with threads() as start:
+        with transaction.atomic():
+            allocate()
+            second = start(law_broken_by, allocate)
+            until_blocked()
+        assert second.result() == "allocation_within_open"
+
+
+@pytest.mark.parametrize(
+    ("made", "law"),
+    [
+        (lambda asset, entry: _depreciation(asset, entry, 3), "one_depreciation_per_month"),
+        (lambda asset, entry: _depreciation(asset, entry, 3, revision=2), "one_depreciation_per_month"),
+        (lambda asset, entry: _depreciation(asset, entry, 4, amount=1101), "depreciation_within_cost"),
+    ],
+    ids=["a month", "a month in another revision", "beyond the cost"],
+)
+def test_two_depreciations_of_one_asset_wait_for_each_other(books, made, law):
+    asset, entries = an_asset(books, "A-1"), [EntryFactory(books=books) for _entry in range(2)]
+    with threads() as start:
+        with transaction.atomic():
+            _depreciation(asset, entries[0], 3)
+            second = start(law_broken_by, lambda: made(asset, entries[1]))
+            until_blocked()
+        assert second.result() == law
+
+
+def test_of_two_disposals_at_once_one_is_refused(books):
+    asset, entries = an_asset(books, "A-1"), [EntryFactory(books=books) for _entry in range(2)]
+
+    def dispose(entry: JournalEntry) -> Disposal:
+        return Disposal.objects.create(administration=books.administration, asset=asset, date=entry.date, entry=entry)
+
+    with threads() as start:
+        with transaction.atomic():
+            dispose(entries[0])
+            second = start(law_broken_by, lambda: dispose(entries[1]))
+            until_blocked()
+        assert second.result() == "disposal_once"
+
+
+def test_numbers_of_invoices_have_no_gap(books):
+    customer = books.party("C-1")
+    books.account("customer_receivable"), books.account("revenue_consultation")
+
+    def post_10() -> None:
+        for turn in range(10):
+            with transaction.atomic():
+                post_invoice(books, customer)
+                transaction.set_rollback(turn % 3 == 2)  # given again to the next
+
+    with threads() as start:
+        for running in [start(post_10) for _thread in range(6)]:
+            running.result()
+    numbers = Invoice.objects.order_by("number").values_list("number", flat=True)
+    assert list(numbers) == list(range(1, 43))
+
+
 def test_settlements_at_once_settle_what_is_open_and_not_more(books):
     party, bills = books.party("P-1"), [new_id() for _bill in range(5)]
     for bill in bills:
@@ -217,6 +313,23 @@ def test_settlements_at_once_settle_what_is_open_and_not_more(books):
         assert sum(len(running.result()) for running in both) == Allocation.objects.count() == 10
     left = [item.open for item in OpenItem.objects.as_of() if item.open]
     assert left == [Decimal("-40.00")] * 5
+
+
+def _depreciation(asset, entry, month, **columns):
+    return Depreciation.objects.create(
+        **{
+            "administration": asset.administration,
+            "asset": asset,
+            "month": date(2026, month, 1),
+            "amount": Decimal(100),
+            "entry": entry,
+            **columns,
+        }
+    )
+
+
+def _other_journal(books):
+    return Journal.objects.get(administration=books.administration, code="BNK")
 
 
 def _line(books, entry):

@@ -5,13 +5,16 @@ import pytest
 from apps.core.tests.factories import AdministrationFactory
 from apps.ledger.errors import UnknownChart
 from apps.ledger.models import Account, Journal, Period, VatCode
-from apps.ledger.services.opening import charts, open_books, open_years
+from apps.ledger.services.opening import chart_of, charts, open_books, open_years
 
 PURPOSES = {
-    "bank", "card_in_transit", "cash_drawer", "cash_over_short", "cash_safe", "customer_receivable", "input_vat",
-    "output_vat", "patient_receivable", "payer_receivable", "paystack_in_transit", "revenue_consultation",
-    "revenue_imaging", "revenue_laboratory", "revenue_other", "revenue_pharmacy", "revenue_procedure", "rounding",
-    "supplier_payable", "transfer_in_transit", "unappropriated_result", "wallet_liability",
+    "asset_disposal_result", "bank", "card_in_transit", "cash_drawer", "cash_over_short", "cash_safe",
+    "customer_receivable", "depreciation_expense", "exchange_gain", "exchange_loss", "exchange_revaluation",
+    "input_vat", "opening_balance", "output_vat", "patient_receivable", "payer_receivable", "payment_difference",
+    "paystack_in_transit", "retained_earnings", "revenue_consultation", "revenue_imaging", "revenue_laboratory",
+    "revenue_other", "revenue_pharmacy", "revenue_procedure", "rounding", "supplier_payable", "suspense",
+    "transfer_in_transit", "unappropriated_result", "unrealised_exchange_gain", "unrealised_exchange_loss",
+    "wallet_liability", "write_off",
 }  # fmt: skip
 CONTROLS = {
     "patient_receivable": ("PATIENTS", "ASSET"),
@@ -22,8 +25,9 @@ CONTROLS = {
 }
 
 
-def test_there_is_a_dutch_and_a_general_chart():
-    assert charts() == ["general", "nl"]
+def test_there_is_a_dutch_a_norwegian_and_a_general_chart():
+    assert charts() == ["general", "nl", "no"]
+    assert [chart_of(country) for country in ("NL", "NO", "NG")] == ["nl", "no", "general"]
 
 
 @pytest.mark.parametrize("chart", charts())
@@ -41,15 +45,23 @@ def test_a_chart_has_one_account_for_everything_daybook_posts_by_itself(db, char
 
 
 @pytest.mark.parametrize("chart", charts())
-def test_a_chart_has_vat_codes_whose_accounts_are_liabilities(db, chart):
+def test_a_chart_has_vat_codes_that_owe_on_liabilities_and_deduct_on_assets(db, chart):
     administration = AdministrationFactory()
     open_books(administration, chart=chart)
-    codes = VatCode.objects.filter(administration=administration)
+    codes = VatCode.objects.filter(administration=administration).select_related("account", "input_account")
     assert codes.get(code="EXEMPT").rate == 0
-    taxed = codes.exclude(rate=0)
-    assert taxed
-    assert {code.account.type for code in taxed} == {"LIABILITY"}
-    assert all(code.account is None for code in codes.filter(rate=0))
+    for code in codes:
+        code.full_clean()
+        if code.rate == 0:
+            assert (code.account, code.input_account) == (None, None), code
+        else:
+            assert code.category == "PURCHASES" or code.account.type == "LIABILITY", code
+            assert code.input_account is None or code.input_account.purpose == "input_vat" or chart == "no", code
+            assert code.input_account is None or code.input_account.type == "ASSET", code
+        if code.reverse_charge and code.rate:
+            assert code.input_account, code
+            assert bool(code.box_deductible) == bool(code.deductible) or chart == "general", code
+    assert {code.category for code in codes} >= {"SALES", "PURCHASES", "REVERSE_CHARGE", "EXEMPT", "ZERO_RATE"}
 
 
 def test_opening_books_again_keeps_what_is_there(books):
@@ -61,7 +73,7 @@ def test_opening_books_again_keeps_what_is_there(books):
 
 
 def test_an_unknown_chart_is_refused_with_those_that_there_are(db):
-    with pytest.raises(UnknownChart, match="general, nl"):
+    with pytest.raises(UnknownChart, match="general, nl, no"):
         open_books(AdministrationFactory(), chart="../nl")
 
 

@@ -1,7 +1,9 @@
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
+from django.utils import timezone
 
 from apps.core.errors import AmountHasTooManyDigits
 from apps.core.models import Event
@@ -143,7 +145,7 @@ def test_year_end_adjustments_carry_no_vat(books):
         administration=books.administration, type="YEAR_END", name="x", first_day=DECEMBER_31, last_day=DECEMBER_31
     )
     entry = draft(books, DECEMBER_31)
-    entry.lines.update(vat_code=books.vat)
+    entry.lines.update(vat_code=books.vat, vat_role="BASE", tax_point=DECEMBER_31, vat_period=adjustments)
     assert law_broken_by(lambda: _post(books, entry, adjustments)) == YearEndWithVat.constraint
 
 
@@ -226,3 +228,29 @@ def test_posting_takes_as_many_queries_for_many_lines(books, django_assert_max_n
 
 def _post(books, entry, period):
     JournalEntry.objects.filter(pk=entry.pk).update(status="POSTED", line_count=entry.lines.count(), period=period)
+
+
+def test_an_entry_and_its_items_are_known_from_the_same_moment(books):
+    entry = EntryFactory(books=books, lines=on_account(books, "100.00", books.party("P-1"), new_id()))
+    item = OpenItem.objects.get()
+    assert item.created_at == entry.posted_at == JournalEntry.objects.get(pk=entry.pk).posted_at
+
+
+@pytest.mark.parametrize("moment", [datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)])
+def test_nobody_says_when_an_item_was_made_but_the_database(books, moment):
+    lines = on_account(books, "100.00", books.party("P-1"), new_id())
+    first = OpenItem.objects.get(line__entry=EntryFactory(books=books, lines=lines))
+    copy = OpenItem(
+        administration=books.administration,
+        line_id=first.line_id,
+        account_id=first.account_id,
+        party_id=first.party_id,
+        date=first.date,
+        amount=5,
+        created_at=moment,
+    )
+    with transaction.atomic():
+        OpenItem.objects.bulk_create([copy])
+        made = OpenItem.objects.get(pk=copy.pk).created_at
+        transaction.set_rollback(True)  # the line has its item
+    assert first.created_at < made < timezone.now() + timedelta(minutes=1)

@@ -48,8 +48,9 @@ def test_a_trial_balance_tells_what_stood_before_from_what_moved(march_books):
     assert (report.opening, report.balance) == (0, 0)
 
 
-def test_a_trial_balance_is_one_query(march_books, django_assert_num_queries):
-    with django_assert_num_queries(1):
+def test_a_trial_balance_is_two_queries(march_books, django_assert_num_queries):
+    """The figures in one, of one moment; the chart in the other."""
+    with django_assert_num_queries(2):
         figures(trial_balance(march_books.administration, MARCH_31))
 
 
@@ -107,7 +108,7 @@ def test_an_account_ledger_takes_as_many_queries_for_many_lines(books, django_as
     for _entry in range(12):
         EntryFactory(books=books)
     cash = books.account("cash_drawer")
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         assert len([str(row.line.entry) for row in account_ledger(cash, march(1), MARCH_31).rows]) == 12
 
 

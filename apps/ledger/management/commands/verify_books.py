@@ -8,10 +8,12 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import QuerySet
 
-from apps.core.findings import Finding
+from apps.core.findings import RED, Finding
 from apps.core.models import Administration
-from apps.ledger.models import JournalEntry
+from apps.ledger.models import JournalEntry, Seal
+from apps.ledger.reports.seals import head
 
 
 class Command(BaseCommand):
@@ -20,16 +22,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--administration", metavar="ID", help="one administration; all of them unless given")
         parser.add_argument("--as-of", type=date.fromisoformat, default=date.max, metavar="DATE", help="up to this day")
+        parser.add_argument("--head", metavar="HASH", help="a head that was printed or mailed: the chain must hold it")
+        parser.add_argument("--count", type=int, metavar="N", help="the number of entries that stood beside it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        administrations = Administration.objects.all()
-        if options["administration"]:
-            try:
-                administrations = administrations.filter(pk=options["administration"])
-            except ValidationError:
-                administrations = administrations.none()
-            if not administrations:
-                raise CommandError(f"There is no administration {options['administration']}.")
+        administrations = administrations_named(options["administration"])
+        if options["count"] is not None and not options["head"]:
+            raise CommandError("--count stands beside a --head.")
         checks = book_checks()
         entries = (
             JournalEntry.objects.filter(administration__in=administrations).posted().up_to(options["as_of"]).count()
@@ -38,11 +37,35 @@ class Command(BaseCommand):
         for administration in administrations:
             for check in checks:
                 for finding in check(administration, options["as_of"]):
-                    found += 1
+                    found += finding.severity == RED
                     self.stdout.write(f"{finding.severity} {finding.code} {administration}: {finding}")
+        if options["head"] and not _sealed(administrations, options["head"], options["count"]):
+            found += 1
+            self.stdout.write(f"RED SEAL_NOT_FOUND: no seal has the head {options['head']} and that many entries")
+        for administration in administrations:
+            if (last := head(administration)).head:
+                self.stdout.write(f"{administration}: {last.entries} entries sealed, head {last.head}")
         if found:
             raise CommandError(f"{found} findings", returncode=1)
         self.stdout.write(f"{len(checks)} laws hold over {entries} entries")
+
+
+def administrations_named(key: str | None) -> QuerySet[Administration]:
+    """The administration with this id, or all without one. Raises CommandError where there is none."""
+    administrations: QuerySet[Administration] = Administration.objects.all()
+    if key:
+        try:
+            administrations = administrations.filter(pk=key)
+        except ValidationError:
+            administrations = administrations.none()
+        if not administrations:
+            raise CommandError(f"There is no administration {key}.")
+    return administrations
+
+
+def _sealed(administrations: QuerySet[Administration], head: str, count: int | None) -> bool:
+    seals = Seal.objects.filter(administration__in=administrations, head=head.strip().lower())
+    return (seals if count is None else seals.filter(entries=count)).exists()
 
 
 def book_checks() -> list[Callable[[Administration, date], Iterator[Finding]]]:

@@ -1,0 +1,68 @@
+"""Seals: a chain of hashes over posted entries, whose head and count are printed where nobody can change them."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.core import laws
+from apps.core.models import Owned, User
+from apps.ledger import triggers
+from apps.ledger.models.entries import JournalEntry
+from apps.ledger.models.keys import administration_of_many
+
+
+class Seal(Owned):
+    """A link of the chain: ``head`` covers ``previous_head`` and every entry sealed here; all are counted."""
+
+    number = models.PositiveIntegerField(_("number"), editable=False)
+    head = models.CharField(_("head"), max_length=64, help_text="SHA-256, in hexadecimal.")
+    previous_head = models.CharField(_("previous head"), max_length=64, blank=True)
+    entries = models.PositiveIntegerField(_("entries sealed so far"))
+    reason = models.CharField(_("reason"), max_length=40)
+    made_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
+    made_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("made by"))
+
+    class Meta:
+        ordering = ("-number",)
+        verbose_name = _("seal")
+        verbose_name_plural = _("seals")
+        constraints = (
+            laws.owned("seal"),
+            models.UniqueConstraint(fields=["administration", "number"], name="seal_number"),
+        )
+        triggers = (
+            triggers.seal_append_only,
+            *laws.numbered("'seal'"),
+            triggers.seal_chained,
+            laws.no_truncate(),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.head[:12]}"
+
+
+class SealedEntry(Owned):
+    """The hash of one posted entry with its lines, and its place in the seal.
+
+    Free text counts by ``text_hash``, a hash salted with ``salt``: a text that is erased takes its salt along, and what
+    was sealed still proves.
+    """
+
+    administration = administration_of_many()
+    seal = models.ForeignKey(Seal, on_delete=models.PROTECT, related_name="sealed_entries")
+    entry = models.OneToOneField(JournalEntry, on_delete=models.PROTECT, related_name="sealed")
+    position = models.PositiveIntegerField()
+    hash = models.BinaryField(max_length=32)
+    salt = models.BinaryField(max_length=16)
+    text_hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        ordering = ("seal", "position")
+        constraints = (
+            *laws.same_administration("sealed_entry", "seal", "entry"),
+            models.UniqueConstraint(fields=["seal", "position"], name="sealed_entry_position"),
+        )
+        triggers = (triggers.sealed_entry_append_only, laws.no_truncate())
+
+    def __str__(self) -> str:
+        return f"{self.seal_id}/{self.position}"
