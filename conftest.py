@@ -300,7 +300,11 @@ class PostOffice:
         return "250 OK"
 
     def letter_to(self, address, about, seconds=20):
-        """The newest message to ``address`` whose subject holds ``about``, once it is there."""
+        """The newest message to ``address`` whose subject holds ``about``, once it is there and its sender is done.
+
+        The sender commits after the server accepted: a reader quicker than that would meet a link that is not good yet.
+        """
+        from apps.core.models import Mail
 
         def found():
             mine = [one for one in self.messages if one["To"] == address and about in one["Subject"]]
@@ -308,7 +312,11 @@ class PostOffice:
 
         with self.arrived:
             assert self.arrived.wait_for(found, seconds), f"no e-mail about {about!r} came to {address}"
-            return found()
+        deadline = time.monotonic() + seconds
+        while Mail.objects.filter(address=address, sent_at=None).exists():
+            assert time.monotonic() < deadline, f"an e-mail to {address} is still on its way"
+            time.sleep(0.02)
+        return found()
 
     def link_to(self, address, about):
         """The address of the page that the newest such message leads to, without the site."""

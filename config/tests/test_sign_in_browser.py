@@ -189,9 +189,8 @@ def test_the_whole_flow_by_a_real_client_with_its_mail_by_smtp(site, worker, pos
     assert sign_in(site, PASSWORD)[1]["detail"]["code"] == "EMAIL_NOT_VERIFIED"
 
     assert post(site, "resend-verification", {"email": ELS})[0] == 200
-    second = first
-    while second == first:
-        second = secret_in(post_office.link_to(ELS, "Verify"))
+    second = secret_in(post_office.link_to(ELS, "Verify"))
+    assert second != first
     assert ask(site, f"verify-email?token={first}")[1]["detail"]["code"] == "INVALID_TOKEN"
     assert ask(site, f"verify-email?token={second}") == (
         200,
