@@ -1,5 +1,6 @@
 """One settings file; what differs between places comes from the environment (django-environ)."""
 
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ import django_stubs_ext
 import environ
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.conf import global_settings
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -268,7 +270,22 @@ SPECTACULAR_SETTINGS = {
         "InvoiceTypeEnum": "apps.ledger.models.Invoice.Type",
         "InvoiceKindEnum": "apps.ledger.models.Invoice.Kind",
         "PartyKindEnum": "apps.ledger.models.Party.Kind",
+        "OrderKindEnum": "apps.billing.models.Order.Kind",
+        "BillKindEnum": "apps.billing.models.Bill.Kind",
+        "PaymentKindEnum": "apps.billing.models.Payment.Kind",
+        "PaymentMethodEnum": "apps.billing.models.Payment.Method",
+        "TopUpMethodEnum": "apps.billing.models.TopUp.Method",
+        "CoverMethodEnum": [("HMO", "HMO"), ("INSURANCE", "Insurance")],
+        "CashMovementKindEnum": "apps.billing.models.CashMovement.Kind",
+        "ClaimSettlementKindEnum": "apps.billing.models.ClaimSettlement.Kind",
+        "DayReportKindEnum": ["X", "Z"],
+        "ClaimStatusEnum": "apps.billing.models.Claim.Status",
+        "VisitStatusEnum": "apps.billing.models.Visit.Status",
+        "DayCloseStatusEnum": "apps.billing.models.EndOfDayReconciliation.Status",
+        "CoverageEnum": "apps.billing.models.Coverage",
+        "ErasureGroundEnum": "apps.core.privacy.Ground",
         "ExplanationKindEnum": "apps.ledger.reports.sync_status.KINDS",
+        "DepreciationMethodEnum": "apps.ledger.models.FixedAsset.Method",
     },
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }
@@ -291,6 +308,7 @@ CELERY_BEAT_SCHEDULER = "config.celery:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds: it leaves its heartbeat as it ticks
 CELERY_BEAT_SCHEDULE = {
     "close days that are due": {"task": "apps.billing.tasks.close_due_days", "schedule": 60.0},
+    "ask providers": {"task": "apps.billing.tasks.ask_providers", "schedule": 10 * 60.0, "options": {"expires": 300.0}},
     "roll up months": {"task": "apps.ledger.tasks.roll_up_months", "schedule": 60.0},
     "post depreciation that is due": {"task": "apps.ledger.tasks.post_due_depreciation", "schedule": 60 * 60.0},
     "forget": {"task": "apps.core.tasks.forget", "schedule": 24 * 60 * 60.0},
@@ -298,6 +316,12 @@ CELERY_BEAT_SCHEDULE = {
     # Asked for at every commit as well. One that waited is of no more use than the next.
     "deliver events": {"task": "apps.core.tasks.deliver_events", "schedule": 5.0, "options": {"expires": 5.0}},
 }
+
+# The payment provider: the secret key of each administration that it is connected to, as JSON {"<id>": "sk_live_..."}.
+PAYSTACK_SECRET_KEYS: dict[str, str] = json.loads(env("PAYSTACK_SECRET_KEYS", default="") or "{}")
+PAYSTACK_URL = env("PAYSTACK_URL", default="https://api.paystack.co").rstrip("/")
+if not PAYSTACK_URL.startswith(("https://", "http://127.0.0.1:")) and not DEBUG:
+    raise ImproperlyConfigured("PAYSTACK_URL: the secret keys are sent over https alone, or to this very machine.")
 
 # What verify_books proves by reading: modules with a list ``ALL`` of checks.
 BOOK_CHECKS = ["apps.ledger.checks", "apps.billing.checks"]
@@ -307,6 +331,7 @@ EVENT_HANDLERS: dict[str, list[str]] = {
     "core.mail_asked": ["apps.core.handlers.send_mail"],
     "core.administration_opened": ["apps.billing.handlers.open_clinic"],
     "billing.nightly_close_ended": ["apps.billing.handlers.mail_signers"],
+    "billing.day_finalized": ["apps.billing.handlers.mail_z"],
 }
 
 LOGGING = logs.settings_for(level=env("LOG_LEVEL"), form=env("LOG_FORMAT"))

@@ -17,15 +17,47 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, Any]]]] = [
         _("Clinic"),
         [
             (_("Visits"), "clinical_notes", "billing.Visit"),
+            (_("Orders"), "assignment", "billing.Order"),
             (_("Bills"), "receipt_long", "billing.Bill"),
+            (_("Discounts"), "percent_discount", "billing.Discount"),
             (_("Payments"), "payments", "billing.Payment"),
             (_("Patients"), "group", "billing.Patient"),
+            (_("Wallets"), "account_balance_wallet", "billing.Wallet"),
+            (_("Wallet top-ups"), "savings", "billing.TopUp"),
+        ],
+    ),
+    (
+        _("Cash"),
+        [
+            (_("Shifts"), "point_of_sale", "billing.Shift"),
+            (_("Cash movements"), "currency_exchange", "billing.CashMovement"),
+            (_("Counts"), "calculate", "billing.DrawerCount"),
+            (_("Terminal totals"), "credit_card", "billing.TerminalBatch"),
+        ],
+    ),
+    (
+        _("Paystack"),
+        [
+            (_("Provider payments"), "credit_score", "billing.PaystackTransaction"),
+            (_("Payouts"), "account_balance", "billing.PaystackSettlement"),
+            (_("Messages"), "mark_email_read", "billing.PaystackEvent"),
+        ],
+    ),
+    (
+        _("Payers"),
+        [
+            (_("Claims"), "assignment_turned_in", "billing.Claim"),
+            (_("Remittances"), "move_to_inbox", "billing.Remittance"),
+            (_("Write-offs"), "money_off", "billing.WriteOff"),
+            (_("Payers"), "health_and_safety", "billing.Payer"),
+            (_("Covers"), "badge", "billing.Cover"),
         ],
     ),
     (
         _("Day closes"),
         [
             (_("Day closes"), "event_available", "billing.EndOfDayReconciliation"),
+            (_("Leaks"), "water_drop", "billing.Leak"),
             (_("Clinic days"), "calendar_today", "billing.ClinicDay"),
             (_("Nightly closes"), "bedtime", "billing.NightlyClose"),
         ],
@@ -63,6 +95,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, Any]]]] = [
             (_("Service groups"), "category", "billing.ServiceGroup"),
             (_("Prices"), "sell", "billing.ServicePrice"),
             (_("Payers"), "health_and_safety", "billing.Payer"),
+            (_("Drawers"), "inbox", "billing.Drawer"),
             (_("VAT codes"), "percent", "ledger.VatCode"),
             (_("Journals"), "library_books", "ledger.Journal"),
             (_("Exchange rates"), "currency_exchange", "ledger.ExchangeRate"),

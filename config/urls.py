@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from apps.billing.admin.home import import_template
+from apps.billing.admin.mappings import mapping_page
 from apps.core import api as core_api
 from apps.core import auth_api, pages, uploads_api
 from apps.core.admin import own_data
@@ -59,6 +60,7 @@ urlpatterns = [
     path("account/", include(account)),
     path("i18n/setlang/", pages.choose_language, name="set_language"),
     path("admin/import-template/", admin.site.admin_view(import_template), name="import_template"),
+    path("admin/mapping/", admin.site.admin_view(mapping_page), name="mapping"),
     path("admin/login/", pages.sign_in_page),  # instead of the admin's own, under its name
     path("admin/password_change/", pages.change_password_page),
     path("admin/personal-data/", admin.site.admin_view(own_data), name="own_data"),

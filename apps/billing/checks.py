@@ -3,21 +3,26 @@
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from apps.billing.models import Bill, EndOfDayReconciliation, Payment
+from apps.billing.models import Bill, CashMovement, EndOfDayReconciliation, Payment, TopUp, Wallet
+from apps.billing.reports.sealed import KINDS
+from apps.billing.reports.wallets import with_movements
 from apps.billing.triggers import MOVEMENTS_OF_A_BILL
 from apps.core.findings import Finding
 from apps.core.models import Administration
 from apps.core.money import ZERO
+from apps.ledger.models import Seal
+from apps.ledger.reports.seals import Kind, document_hashes
 
 
 def finalized_closes_equal_their_rows(administration: Administration, as_of: date) -> Iterator[Finding]:
-    """Each total of a finalized close is the sum of the payments and bills of its day."""
+    """Each total of a finalized close is the sum of the payments, top-ups and bills of its day."""
     closes = _finalized(administration, as_of).annotate(
         paid=Coalesce(Sum("clinic_day__payments__amount"), ZERO),
         cash=Coalesce(Sum("clinic_day__payments__amount", filter=Q(clinic_day__payments__method="CASH")), ZERO),
@@ -28,6 +33,14 @@ def finalized_closes_equal_their_rows(administration: Administration, as_of: dat
             close,
             _("states {stated}, its payments add up to {found}"),
             facts={"stated": close.total_revenue, "found": close.paid},
+        )
+    topped = _finalized(administration, as_of).annotate(sum=Coalesce(Sum("clinic_day__top_ups__amount"), ZERO))
+    for other in topped.filter(~Q(sum=F("total_wallet_topups"))):
+        yield Finding(
+            "DAY_CLOSE_DIFFERS_FROM_TOP_UPS",
+            other,
+            _("states {stated} topped up, its top-ups add up to {found}"),
+            facts={"stated": other.total_wallet_topups, "found": other.sum},
         )
     billed = _finalized(administration, as_of).annotate(net=Coalesce(Sum("clinic_day__bills__net"), ZERO))
     for differing in billed.filter(~Q(net=F("total_billed"))):
@@ -40,18 +53,53 @@ def finalized_closes_equal_their_rows(administration: Administration, as_of: dat
 
 
 def finalized_closes_are_posted(administration: Administration, as_of: date) -> Iterator[Finding]:
-    """The entry of a finalized day holds its cash, and a day with amounts has an entry dated that day."""
-    closes = _finalized(administration, as_of).annotate(
-        cash=Coalesce(
-            Sum("entry__lines__debit", filter=Q(entry__lines__account__purpose="cash_drawer"))
-            - Sum("entry__lines__credit", filter=Q(entry__lines__account__purpose="cash_drawer")),
-            ZERO,
-        )
-    )
-    moved = ~Q(total_billed=0) | ~Q(total_revenue=0)
-    wrong = ~Q(cash=F("total_cash")) | (moved & Q(entry=None)) | Q(entry__isnull=False, clinic_day__is_finalized=False)
-    for close in closes.filter(wrong | (Q(entry__isnull=False) & ~Q(entry__date=F("reconciliation_date")))):
-        yield Finding("DAY_CLOSE_NOT_POSTED", close, _("its journal entry does not say the same"))
+    """What the revisions of a finalized day posted holds its cash, and a day with amounts has an entry: dated that day,
+    unless a later revision found the day closed to posting."""
+    with connection.cursor() as cursor:
+        cursor.execute(CASH_OF_DAYS, {"administration": administration.pk})
+        cash: dict[UUID, tuple[Decimal, Decimal]] = {day: (posted, moved) for day, posted, moved in cursor.fetchall()}
+    entries = EndOfDayReconciliation.objects.filter(clinic_day=OuterRef("clinic_day"), entry__isnull=False)
+    for close in (
+        _finalized(administration, as_of).select_related("entry", "clinic_day").annotate(is_posted=Exists(entries))
+    ):
+        posted, moved = cash.get(close.clinic_day_id, (ZERO, ZERO))
+        has_amounts = bool(close.total_billed or close.total_revenue or close.total_wallet_topups)
+        days_late = (close.entry.date - close.reconciliation_date).days if close.entry else 0
+        if (
+            not close.clinic_day.is_finalized
+            or posted != close.total_cash + moved
+            or (has_amounts and not close.is_posted)
+            or days_late < 0
+            or (days_late and close.revision == 1)
+        ):
+            yield Finding("DAY_CLOSE_NOT_POSTED", close, _("its journal entry does not say the same"))
+
+
+# What the day closes posted to the drawers' account, and what moved it beside the payments: top-ups, pay-ins, pay-outs,
+# deposits, and what counts found beyond or short of what was expected.
+CASH_OF_DAYS = """
+    SELECT day, sum(posted), sum(moved) FROM (
+        SELECT close.clinic_day_id AS day, line.debit - line.credit AS posted, 0 AS moved
+        FROM billing_endofdayreconciliation close
+        CROSS JOIN LATERAL (VALUES (close.entry_id), (close.reversal_id)) AS entry (id)
+        JOIN ledger_journalline line ON line.entry_id = entry.id
+        JOIN ledger_account account ON account.id = line.account_id AND account.purpose = 'cash_drawer'
+        WHERE close.administration_id = %(administration)s
+        UNION ALL
+        SELECT clinic_day_id, 0, amount FROM billing_topup
+        WHERE administration_id = %(administration)s AND method = 'CASH'
+        UNION ALL
+        SELECT clinic_day_id, 0, CASE kind WHEN 'PAY_IN' THEN amount ELSE -amount END FROM billing_cashmovement
+        WHERE administration_id = %(administration)s
+        UNION ALL
+        SELECT * FROM (
+            SELECT DISTINCT ON (shift.id) shift.clinic_day_id, 0, count.difference
+            FROM billing_drawercount count JOIN billing_shift shift ON shift.id = count.shift_id
+            WHERE count.administration_id = %(administration)s AND count.is_final
+            ORDER BY shift.id, count.revision DESC
+        ) AS counted
+    ) AS cash GROUP BY day
+"""
 
 
 def outstanding_follows_from_the_rows(administration: Administration, as_of: date) -> Iterator[Finding]:
@@ -65,9 +113,21 @@ def outstanding_follows_from_the_rows(administration: Administration, as_of: dat
         )
 
 
+def wallets_hold_their_movements(administration: Administration, as_of: date) -> Iterator[Finding]:
+    """Each wallet holds its top-ups less what bills were paid with from it."""
+    wallets = with_movements(Wallet.objects.filter(administration=administration).select_related("patient"))
+    for wallet in wallets.exclude(balance=F("moved")):
+        yield Finding(
+            "WALLET_DIFFERS",
+            wallet,
+            _("{balance} is kept as its balance, its movements add up to {found}"),
+            facts={"balance": wallet.balance, "found": wallet.moved},
+        )
+
+
 def documents_are_numbered_without_gaps(administration: Administration, as_of: date) -> Iterator[Finding]:
-    """Bills, receipts and day closes count from one without a gap."""
-    for model in (Bill, Payment, EndOfDayReconciliation):
+    """Bills, receipts, top-ups, cash movements and day closes count from one without a gap."""
+    for model in (Bill, Payment, TopUp, CashMovement, EndOfDayReconciliation):
         numbers = model.objects.filter(administration=administration).aggregate(
             documents=Count("number", distinct=True), first=Min("number"), last=Max("number")
         )
@@ -80,8 +140,42 @@ def documents_are_numbered_without_gaps(administration: Administration, as_of: d
             )
 
 
+def sealed_documents_are_unchanged(administration: Administration, as_of: date) -> Iterator[Finding]:
+    """Every document that was sealed is there and is what it was, byte for byte, whatever the date."""
+    for kind in KINDS:
+        with connection.cursor() as cursor:
+            cursor.execute(_changed(kind), {"administration": administration.pk})
+            found = cursor.fetchall()
+        documents = kind.model._default_manager.in_bulk([document for document, _seal, _gone in found])
+        seals = Seal.objects.in_bulk([seal for _document, seal, _gone in found])
+        for document, seal, gone in found:
+            if gone:
+                facts = {"kind": kind.model._meta.verbose_name, "document": document}
+                yield Finding("SEALED_DOCUMENT_MISSING", seals[seal], _("its {kind} {document} is gone"), facts=facts)
+            else:
+                facts = {"seal": seals[seal]}
+                yield Finding("SEALED_DOCUMENT_CHANGED", documents[document], _("is not what was sealed"), facts=facts)
+
+
+def _changed(kind: Kind) -> str:
+    kept = f"""
+        SELECT document.*, sealed.salt, sealed.text_hash AS kept_text_hash, sealed.hash AS kept_hash, sealed.seal_id,
+               sealed.position AS place, sealed.document_id AS sealed_id
+        FROM ledger_sealeddocument sealed LEFT JOIN {kind.model._meta.db_table} document
+          ON document.id = sealed.document_id
+        WHERE sealed.administration_id = %(administration)s AND sealed.kind = '{kind.label}'
+    """  # noqa: S608
+    passed = ("salt", "kept_text_hash", "kept_hash", "seal_id", "place", "sealed_id")
+    return f"""
+        SELECT sealed_id, seal_id, document_id IS NULL FROM ({document_hashes(kind, kept, *passed)}) sealed
+        WHERE hash IS DISTINCT FROM kept_hash OR text_hash <> kept_text_hash OR salt = '' AND NOT erased
+        ORDER BY seal_id, place
+    """  # noqa: S608
+
+
 def _finalized(administration: Administration, as_of: date) -> QuerySet[EndOfDayReconciliation]:
-    return EndOfDayReconciliation.objects.filter(
+    """The close that holds for each signed day. A reopened day is in motion until its next revision is signed."""
+    return EndOfDayReconciliation.objects.current().filter(
         administration=administration,
         status=EndOfDayReconciliation.Status.FINALIZED,
         reconciliation_date__lte=as_of,
@@ -117,5 +211,7 @@ ALL = (
     finalized_closes_equal_their_rows,
     finalized_closes_are_posted,
     outstanding_follows_from_the_rows,
+    wallets_hold_their_movements,
     documents_are_numbered_without_gaps,
+    sealed_documents_are_unchanged,
 )

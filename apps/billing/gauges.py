@@ -2,7 +2,7 @@
 
 from prometheus_client.core import GaugeMetricFamily
 
-from apps.billing.models import EndOfDayReconciliation
+from apps.billing.models import EndOfDayReconciliation, PaystackEvent
 
 
 def day_closes() -> GaugeMetricFamily:
@@ -11,4 +11,11 @@ def day_closes() -> GaugeMetricFamily:
     return GaugeMetricFamily("daybook_day_closes_waiting", "Day closes that wait for a signature.", value=waiting)
 
 
-ALL = [day_closes]
+def provider_messages() -> GaugeMetricFamily:
+    """Messages of the payment provider that it was not asked about yet, over all administrations."""
+    waiting = PaystackEvent.objects.filter(handled_at=None).count()
+    words = "Messages of the payment provider that it was not asked about yet."
+    return GaugeMetricFamily("daybook_provider_messages_waiting", words, value=waiting)
+
+
+ALL = [day_closes, provider_messages]

@@ -1,9 +1,11 @@
 """Handlers of events: what follows a moment later. Each may be called twice."""
 
-from apps.billing.models import NightlyClose
+from apps.billing.models import EndOfDayReconciliation, NightlyClose
+from apps.billing.reports.z_report import z_report
 from apps.billing.services.catalogue import open_catalogue
 from apps.billing.services.days import local_date
 from apps.core.models import Administration, Event, Membership, User
+from apps.core.money import text
 from apps.core.permissions import Act, roles_with
 from apps.core.services import mail
 from apps.ledger.services.opening import chart_of, open_books, open_years
@@ -34,4 +36,32 @@ def mail_signers(event: Event) -> None:
             clinic=run.administration.name,
             count=run.closes,
             refusals=run.refusals,
+        )
+
+
+def mail_z(event: Event) -> None:
+    """Send the owners the Z of a signed day: its figures, and the seal that they may hold the books against."""
+    close = EndOfDayReconciliation.objects.select_related("administration", "clinic_day__administration").get(
+        pk=event.subject_id
+    )
+    report, code = z_report(close), close.administration.currency
+    owners = Membership.objects.filter(
+        administration=close.administration_id, role=Membership.Role.OWNER, user__is_active=True
+    )
+    for user in User.objects.filter(memberships__in=owners):
+        mail.ask(
+            "day_finalized",
+            user.email,
+            language=user.language,
+            clinic=close.administration.name,
+            close=str(close),
+            date=close.reconciliation_date.isoformat(),
+            currency=code,
+            settled=text(close.total_revenue, code),
+            billed=text(close.total_billed, code),
+            outstanding=text(close.total_outstanding, code),
+            mismatches=len(close.mismatch_details),
+            leaks=close.revenue_leaks_detected,
+            head=report.seal_head,
+            rows=report.seal_rows,
         )

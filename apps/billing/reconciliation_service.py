@@ -38,10 +38,10 @@ class ReconciliationService:
     ) -> EndOfDayReconciliation | None:
         """The current day close of that date, if there is one."""
         administration = _only(Administration.objects.all(), administration_id)
-        closes = EndOfDayReconciliation.objects.filter(
+        closes = EndOfDayReconciliation.objects.current().filter(
             administration=administration, reconciliation_date=reconciliation_date
         )
-        return closes.order_by("-revision").first()
+        return closes.first()
 
     @staticmethod
     def get_reconciliation_summary(start_date: date, end_date: date, administration_id: UUID | None = None) -> Summary:

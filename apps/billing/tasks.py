@@ -1,17 +1,31 @@
 """Tasks of billing: each carries an id and can run twice."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 from django.db import OperationalError
+from django.utils import timezone
 
-from apps.billing.models import ClinicDay, EndOfDayReconciliation
-from apps.billing.services import closing, nightly
+from apps.billing.errors import ProviderUnreachable
+from apps.billing.models import ClinicDay, EndOfDayReconciliation, PaystackEvent, PaystackTransaction
+from apps.billing.services import closing, nightly, paystack
 from apps.core.models import Administration
 from apps.core.services.jobs import work_through
 
 again: dict[str, Any] = {"autoretry_for": (OperationalError,), "retry_backoff": True, "max_retries": 5}
+# The provider may be away for longer than a database: asked again after 1, 2, 4, ... seconds, ten minutes at most.
+ask_again: dict[str, Any] = {
+    "autoretry_for": (OperationalError, ProviderUnreachable),
+    "retry_backoff": True,
+    "retry_backoff_max": 600,
+    "max_retries": 8,
+    "soft_time_limit": 300,
+}
+# How far back the provider is asked for what no message told: it repeats a message for three days itself.
+PAYMENTS_SINCE, PAYOUTS_SINCE = timedelta(days=4), timedelta(days=14)
 
 
 @shared_task
@@ -54,4 +68,46 @@ def finalize_days(job_id: str) -> None:
             .order_by("reconciliation_date")
         ),
         lambda job, close: closing.finalize_day(close, by=job.by),
+    )
+
+
+@shared_task(**ask_again)
+def handle_provider_message(message_id: str) -> None:
+    """Ask the provider about the payment that a message of its names."""
+    paystack.handle_message(PaystackEvent.objects.select_related("administration").get(pk=message_id))
+
+
+@shared_task
+def ask_providers() -> None:
+    """Every ten minutes: ask for what was paid in each administration that the provider is connected to."""
+    for administration_id in settings.PAYSTACK_SECRET_KEYS:
+        catch_up_with_provider.delay(administration_id)
+
+
+@shared_task(**ask_again)
+def catch_up_with_provider(administration_id: str) -> None:
+    """Messages that wait, references that people typed, payments of the last days, and payouts of the last weeks."""
+    administration = Administration.objects.filter(pk=UUID(administration_id)).first()
+    if administration is None:
+        return
+    now = timezone.now()
+    for message in paystack.waiting_messages(administration):
+        paystack.handle_message(message)
+    paystack.fetch_transactions(administration, now - PAYMENTS_SINCE)
+    paystack.ask_about_typed(administration, now - PAYMENTS_SINCE)
+    paystack.fetch_settlements(administration, now - PAYOUTS_SINCE)
+
+
+@shared_task(**again)
+def verify_provider_payments(job_id: str) -> None:
+    """Ask the provider again about the payments that the job names, in the name of who asked."""
+    work_through(
+        job_id,
+        lambda job: (
+            PaystackTransaction.objects.visible_to(job.by)
+            .filter(pk__in=job.arguments["payments"])
+            .select_related("administration")
+            .order_by("id")
+        ),
+        lambda job, row: paystack.verify(row.administration, row.reference),
     )

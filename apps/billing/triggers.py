@@ -1,5 +1,7 @@
 """The laws of billing that a constraint cannot say, and the derived table of what is outstanding."""
 
+from typing import Any
+
 import pgtrigger
 
 from apps.core.laws import Law, append_only, refuse
@@ -9,9 +11,16 @@ clinic_day_kept = Law(
     when=pgtrigger.Before,
     operation=pgtrigger.Update | pgtrigger.Delete,
     func=f"""
-    IF TG_OP = 'DELETE' OR OLD.is_finalized
-       OR (NEW.administration_id, NEW.date) IS DISTINCT FROM (OLD.administration_id, OLD.date) THEN
-        {refuse("clinic_day_kept", "a clinic day keeps its date, and a finalized one stays finalized")}
+    IF TG_OP = 'DELETE' OR (NEW.administration_id, NEW.date) IS DISTINCT FROM (OLD.administration_id, OLD.date) THEN
+        {refuse("clinic_day_kept", "a clinic day keeps its date")}
+    END IF;
+    IF OLD.is_finalized THEN
+        IF NEW.is_finalized OR NOT EXISTS (
+            SELECT FROM billing_endofdayreconciliation
+            WHERE clinic_day_id = OLD.id AND revision > 1 AND status = 'DRAFT'
+        ) THEN
+            {refuse("clinic_day_kept", "a finalized day stays finalized, unless a revision of its close was begun")}
+        END IF;
     END IF;
     RETURN NEW;
     """,
@@ -27,7 +36,8 @@ patient_stays_erased = Law(
             {refuse("patient_erased", "an erased patient stays erased")}
         END IF;
     END IF;
-    IF NEW.erased_at IS NOT NULL AND EXISTS (SELECT FROM billing_patientidentity WHERE patient_id = NEW.id) THEN
+    IF NEW.erased_at IS NOT NULL AND (EXISTS (SELECT FROM billing_patientidentity WHERE patient_id = NEW.id)
+                                      OR EXISTS (SELECT FROM billing_cover WHERE patient_id = NEW.id)) THEN
         {refuse("patient_erased", "a patient is erased when nothing says who they are")}
     END IF;
     RETURN NEW;
@@ -48,6 +58,7 @@ identity_of_nobody_erased = Law(
     RETURN NEW;
     """,
 )
+cover_of_nobody_erased = identity_of_nobody_erased
 
 bill_append_only = append_only(
     "bill_append_only",
@@ -147,7 +158,8 @@ reference_repeated = Law(
     """,
 )
 
-# What a bill owes moves by: its total and its credit notes, what was paid, and what a payer took over.
+# What a bill owes moves by: its total and its credit notes, what was paid, what a payer took over, what became of that,
+# and what was given up. Debt of a payer that is given up is a settlement of the claim.
 MOVEMENTS_OF_A_BILL = """
     SELECT 'PATIENT' AS debtor, day.date, bill.gross AS amount
     FROM billing_bill bill JOIN billing_clinicday day ON day.id = bill.clinic_day_id
@@ -157,6 +169,16 @@ MOVEMENTS_OF_A_BILL = """
     FROM billing_bill bill JOIN billing_clinicday day ON day.id = bill.clinic_day_id
     WHERE bill.credits_id = touched.bill_id
     UNION ALL
+    SELECT debtor.name, day.date, CASE debtor.name WHEN 'PATIENT' THEN settlement.amount ELSE -settlement.amount END
+    FROM billing_claim claim JOIN billing_claimsettlement settlement ON settlement.claim_id = claim.id
+    JOIN billing_clinicday day ON day.id = settlement.clinic_day_id
+    JOIN (VALUES ('PATIENT'), ('PAYER')) AS debtor (name) ON debtor.name = 'PAYER' OR settlement.kind = 'PATIENT'
+    WHERE claim.bill_id = touched.bill_id
+    UNION ALL
+    SELECT 'PATIENT', day.date, -given_up.amount
+    FROM billing_writeoff given_up JOIN billing_clinicday day ON day.id = given_up.clinic_day_id
+    WHERE given_up.bill_id = touched.bill_id AND given_up.claim_id IS NULL AND given_up.approved_at IS NOT NULL
+    UNION ALL
     SELECT debtor.name, day.date, CASE debtor.name WHEN 'PATIENT' THEN -payment.amount ELSE payment.amount END
     FROM billing_payment payment JOIN billing_clinicday day ON day.id = payment.clinic_day_id
     JOIN (VALUES ('PATIENT'), ('PAYER')) AS debtor (name)
@@ -165,12 +187,12 @@ MOVEMENTS_OF_A_BILL = """
 """
 
 
-def _outstanding(touched: str) -> Law:
+def _outstanding(touched: str, *, name: str = "outstanding", operation: Any = pgtrigger.Insert) -> Law:
     """Derive anew what the ``touched`` bills leave open, step by step; each bill is locked while that happens."""
     return Law(
-        name="outstanding",
+        name=name,
         when=pgtrigger.After,
-        operation=pgtrigger.Insert,
+        operation=operation,
         level=pgtrigger.Statement,
         referencing=pgtrigger.Referencing(new="added"),
         func=f"""
@@ -195,6 +217,15 @@ def _outstanding(touched: str) -> Law:
 
 bill_outstanding = _outstanding("SELECT coalesce(credits_id, id) FROM added")
 payment_outstanding = _outstanding("SELECT bill_id FROM added")
+claim_settlement_outstanding = _outstanding(
+    "SELECT bill_id FROM billing_claim WHERE id IN (SELECT claim_id FROM added)"
+)
+write_off_outstanding = _outstanding("SELECT bill_id FROM added WHERE approved_at IS NOT NULL")
+write_off_outstanding_once_approved = _outstanding(
+    "SELECT bill_id FROM added WHERE approved_at IS NOT NULL",
+    name="outstanding_once_approved",
+    operation=pgtrigger.Update,
+)
 
 close_dated = Law(
     name="dated",
@@ -215,6 +246,302 @@ close_append_only = Law(
        OR (NEW.administration_id, NEW.clinic_day_id, NEW.reconciliation_date, NEW.number, NEW.revision) IS DISTINCT FROM
           (OLD.administration_id, OLD.clinic_day_id, OLD.reconciliation_date, OLD.number, OLD.revision) THEN
         {refuse("close_append_only", "a finalized day close never changes, and none is deleted")}
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+# The clinic day is held alone by whoever reopens it.
+close_revises = Law(
+    name="revises",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert,
+    condition=pgtrigger.Q(new__revision__gt=1),
+    func=f"""
+    IF NOT EXISTS (
+        SELECT FROM billing_endofdayreconciliation
+        WHERE clinic_day_id = NEW.clinic_day_id AND revision = NEW.revision - 1
+          AND status = 'FINALIZED' AND number = NEW.number
+    ) THEN
+        {refuse("close_revises", "a revision follows the finalized one before it, under its number")}
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+visit_versioned = Law(
+    name="versioned",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update,
+    func="""
+    IF (NEW.patient_id, NEW.date, NEW.status, NEW.is_inpatient)
+       IS DISTINCT FROM (OLD.patient_id, OLD.date, OLD.status, OLD.is_inpatient) THEN
+        NEW.version := OLD.version + 1;
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+order_kept = Law(
+    name="kept",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update | pgtrigger.Delete,
+    func=f"""
+    IF TG_OP = 'DELETE' THEN
+        {refuse("order_kept", "an order is cancelled, never deleted")}
+    END IF;
+    IF (NEW.id, NEW.administration_id, NEW.visit_id, NEW.kind, NEW.ordered_on, NEW.ordered_at) IS DISTINCT FROM
+       (OLD.id, OLD.administration_id, OLD.visit_id, OLD.kind, OLD.ordered_on, OLD.ordered_at) THEN
+        {refuse("order_kept", "an order keeps its visit, its kind and its date")}
+    END IF;
+    IF to_jsonb(NEW) - 'reason' <> to_jsonb(OLD) - 'reason' THEN
+        NEW.version := OLD.version + 1;
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+discount_kept = Law(
+    name="kept",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+    func=f"""
+    IF TG_OP = 'DELETE' THEN
+        {refuse("discount_kept", "a discount is never deleted")}
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        IF OLD.approved_at IS NOT NULL
+           OR to_jsonb(NEW) - '{{approved_by_id,approved_at}}'::text[]
+              <> to_jsonb(OLD) - '{{approved_by_id,approved_at}}'::text[] THEN
+            {refuse("discount_kept", "a discount never changes; all that happens to it is that it is approved, once")}
+        END IF;
+    END IF;
+    IF NEW.approved_by_id = NEW.given_by_id AND NOT (
+        SELECT single_sign_off FROM core_administration WHERE id = NEW.administration_id
+    ) THEN
+        {refuse("discount_second_person", "a discount is approved by somebody else than who gave it")}
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+# A shift is closed by its final count, and stays as it was.
+shift_kept = Law(
+    name="kept",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update | pgtrigger.Delete,
+    func=f"""
+    IF TG_OP = 'DELETE' OR OLD.closed_at IS NOT NULL OR to_jsonb(NEW) - 'closed_at' <> to_jsonb(OLD) - 'closed_at' THEN
+        {refuse("shift_kept", "a shift stays as it was opened; its final count closes it, once")}
+    END IF;
+    IF NEW.closed_at IS NOT NULL AND NOT EXISTS (
+        SELECT FROM billing_drawercount WHERE shift_id = NEW.id AND is_final
+    ) THEN
+        {refuse("shift_kept", "a shift is closed by its final count")}
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+
+def _shift_open(once_closed: str) -> Law:
+    """Cash goes into an open shift of its own day. FOR SHARE: the final count waits for what is under way."""
+    return Law(
+        name="shift_open",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        declare=[("found", "record")],
+        func=f"""
+        IF NEW.shift_id IS NOT NULL THEN
+            SELECT clinic_day_id, closed_at INTO found FROM billing_shift WHERE id = NEW.shift_id FOR SHARE;
+            IF found.clinic_day_id <> NEW.clinic_day_id THEN
+                {refuse("shift_of_the_day", "cash belongs to a shift of its own day")}
+            END IF;
+            IF found.closed_at IS NOT NULL THEN
+                {once_closed}
+            END IF;
+        END IF;
+        RETURN NEW;
+        """,
+    )
+
+
+SHIFT_IS_COUNTED = refuse("shift_open", "the drawer of that shift was counted")
+shift_open = _shift_open(SHIFT_IS_COUNTED)
+cash_movement_shift_open = _shift_open(f"""
+                IF NEW.kind <> 'DEPOSIT' THEN
+                    {SHIFT_IS_COUNTED}
+                END IF;
+                NEW.after_count := TRUE;""")
+
+cash_movement_append_only = append_only("cash_movement_append_only", "cash movements never change; enter the opposite")
+count_append_only = append_only("count_append_only", "a counted drawer never changes")
+terminal_batch_append_only = append_only(
+    "terminal_batch_append_only", "terminal totals never change; enter a newer one"
+)
+
+count_adds_up = Law(
+    name="adds_up",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert,
+    func=f"""
+    IF jsonb_typeof(NEW.denominations) <> 'array' OR NEW.denominations <> '[]' AND NEW.total IS DISTINCT FROM (
+        SELECT sum((piece ->> 'value')::numeric * (piece ->> 'count')::integer)
+        FROM jsonb_array_elements(NEW.denominations) AS piece
+    ) THEN
+        {refuse("count_equals_denominations", "a count is the sum of its notes and coins")}
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+top_up_append_only = append_only(
+    "top_up_append_only",
+    "top-ups never change; pay the opposite",
+    erasable="reason",
+    once="EXISTS (SELECT FROM billing_patient WHERE id = NEW.patient_id AND erased_at IS NOT NULL)",
+)
+
+# The row of the wallet is the lock: two payments from one wallet wait for each other.
+wallet_kept = Law(
+    name="kept",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+    func=f"""
+    IF TG_OP = 'DELETE' THEN
+        {refuse("wallet_kept", "a wallet is never deleted")}
+    END IF;
+    IF pg_trigger_depth() < 2 THEN
+        IF TG_OP = 'INSERT' THEN
+            NEW.balance := 0;
+        ELSIF (NEW.balance, NEW.patient_id) IS DISTINCT FROM (OLD.balance, OLD.patient_id) THEN
+            {refuse("wallet_kept", "a wallet holds what its top-ups and payments add up to")}
+        END IF;
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+
+def _moves_wallet(patient: str, amount: str, **when: Any) -> Law:
+    return Law(
+        name="moves_wallet",
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        func=f"""
+        INSERT INTO billing_wallet AS wallet (id, administration_id, patient_id, balance)
+        VALUES (gen_random_uuid(), NEW.administration_id, {patient}, {amount})
+        ON CONFLICT (patient_id) DO UPDATE SET balance = wallet.balance + EXCLUDED.balance;
+        RETURN NULL;
+        """,
+        **when,
+    )
+
+
+top_up_moves_wallet = _moves_wallet("NEW.patient_id", "NEW.amount")
+payment_moves_wallet = _moves_wallet(
+    "(SELECT patient_id FROM billing_bill WHERE id = NEW.bill_id)",
+    "-NEW.amount",
+    condition=pgtrigger.Q(new__method="WALLET"),
+)
+
+claim_kept = Law(
+    name="kept",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update | pgtrigger.Delete,
+    func=f"""
+    IF TG_OP = 'DELETE' OR (NEW.id, NEW.administration_id, NEW.number, NEW.bill_id, NEW.payer_id) IS DISTINCT FROM
+       (OLD.id, OLD.administration_id, OLD.number, OLD.bill_id, OLD.payer_id) THEN
+        {refuse("claim_kept", "a claim keeps its number, its bill and its payer, and is never deleted")}
+    END IF;
+    IF NEW IS DISTINCT FROM OLD THEN
+        NEW.version := OLD.version + 1;
+    END IF;
+    RETURN NEW;
+    """,
+)
+claim_step_append_only = append_only("claim_step_append_only", "what happened to a claim never changes")
+remittance_append_only = append_only("remittance_append_only", "remittances never change; settle the opposite")
+claim_settlement_append_only = append_only(
+    "claim_settlement_append_only", "settlements never change; a negative one takes one back"
+)
+
+# The claim is locked first: two settlements of one claim wait for each other.
+claim_settlement_within_open = Law(
+    name="within_open",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert,
+    declare=[("claim", "billing_claim%ROWTYPE"), ("settled", "numeric"), ("covered", "numeric")],
+    func=f"""
+    SELECT * INTO claim FROM billing_claim WHERE id = NEW.claim_id FOR NO KEY UPDATE;
+    SELECT coalesce(sum(amount), 0) INTO covered FROM billing_payment
+    WHERE bill_id = claim.bill_id AND payer_id = claim.payer_id AND method IN ('HMO', 'INSURANCE');
+    SELECT coalesce(sum(amount), 0) INTO settled FROM billing_claimsettlement WHERE claim_id = claim.id;
+    IF NEW.amount > 0 AND settled + NEW.amount > covered THEN
+        {refuse("claim_settlement_within_open", "a claim is settled within what is open of it")}
+    END IF;
+    IF NEW.amount < 0 AND NEW.amount + (
+        SELECT coalesce(sum(amount), 0) FROM billing_claimsettlement WHERE claim_id = claim.id AND kind = NEW.kind
+    ) < 0 THEN
+        {refuse("claim_settlement_within_open", "what is taken back of a settlement was settled before")}
+    END IF;
+    IF NEW.kind = 'PAID' THEN
+        PERFORM FROM billing_remittance WHERE id = NEW.remittance_id FOR NO KEY UPDATE;
+        IF NEW.amount + (
+            SELECT coalesce(sum(amount), 0) FROM billing_claimsettlement
+            WHERE remittance_id = NEW.remittance_id AND kind = 'PAID'
+        ) > (SELECT amount FROM billing_remittance WHERE id = NEW.remittance_id) THEN
+            {refuse("paid_within_remittance", "claims are paid within what the payer sent")}
+        END IF;
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+write_off_kept = Law(
+    name="kept",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update | pgtrigger.Delete,
+    func=f"""
+    IF TG_OP = 'DELETE' OR OLD.approved_at IS NOT NULL OR OLD.rejected_at IS NOT NULL
+       OR (NEW.id, NEW.administration_id, NEW.bill_id, NEW.claim_id, NEW.amount, NEW.reason, NEW.proposed_by_id)
+          IS DISTINCT FROM
+          (OLD.id, OLD.administration_id, OLD.bill_id, OLD.claim_id, OLD.amount, OLD.reason, OLD.proposed_by_id) THEN
+        {refuse("write_off_kept", "a write-off stays as it was proposed, and is decided once")}
+    END IF;
+    IF NEW.approved_by_id = NEW.proposed_by_id AND NOT (
+        SELECT single_sign_off FROM core_administration WHERE id = NEW.administration_id
+    ) THEN
+        {refuse("write_off_second_person", "a write-off is approved by somebody else than who proposed it")}
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+write_off_day_open = Law(
+    name="day_open",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert | pgtrigger.Update,
+    condition=pgtrigger.Q(new__clinic_day__isnull=False),
+    declare=[("finalized", "boolean")],
+    func=f"""
+    SELECT is_finalized INTO finalized FROM billing_clinicday WHERE id = NEW.clinic_day_id FOR SHARE;
+    IF finalized THEN
+        {refuse("clinic_day_open", "nothing is born into a finalized day")}
+    END IF;
+    RETURN NEW;
+    """,
+)
+
+# What the provider confirmed once it does not take back: a refund or a chargeback is a payment of its own.
+paystack_transaction_kept = Law(
+    name="kept",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update | pgtrigger.Delete,
+    func=f"""
+    IF TG_OP = 'DELETE' OR OLD.status = 'success' AND (NEW.reference, NEW.amount, NEW.currency, NEW.paid_at)
+       IS DISTINCT FROM (OLD.reference, OLD.amount, OLD.currency, OLD.paid_at) THEN
+        {refuse("paystack_transaction_kept", "a payment that the provider confirmed never changes")}
     END IF;
     RETURN NEW;
     """,

@@ -16,7 +16,9 @@ from drf_spectacular.utils import Direction, OpenApiParameter, extend_schema, ex
 from rest_framework import exceptions, permissions, serializers, status, viewsets
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.filters import OrderingFilter
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -27,6 +29,7 @@ from apps.core.models import Administration
 from apps.core.money import quantize
 from apps.core.permissions import MAY, Act, may, may_somewhere, roles_of, roles_with
 from apps.core.rate_limits import LIMITS
+from apps.core.tables.download import TYPES
 
 # Refusals ------------------------------------------------------------------------------------------------------------
 
@@ -142,6 +145,37 @@ class AmountField(serializers.DecimalField):
 
     def to_representation(self, value: Any) -> str:
         return str(value)
+
+
+# Files ---------------------------------------------------------------------------------------------------------------
+
+
+def renderer(ending: str) -> type[BaseRenderer]:
+    """Lets Accept and ``format`` choose ``ending``; the file itself is written by ``download``."""
+    return type(f"{ending.title()}Renderer", (BaseRenderer,), {"format": ending, "media_type": TYPES[ending]})
+
+
+class JsonOrFile(DefaultContentNegotiation):
+    """An unknown ``format`` is a bad parameter, not a page that is missing."""
+
+    def filter_renderers(self, renderers: Any, format: str) -> Any:
+        try:
+            return super().filter_renderers(renderers, format)
+        except Http404:
+            known = ", ".join(renderer.format for renderer in renderers)
+            raise exceptions.ValidationError({"format": [_("One of %s.") % known]}) from None
+
+
+class AnswersFiles:
+    """A viewset, some of whose actions list ``renderer`` of an ending: ``?format=`` chooses it."""
+
+    content_negotiation_class: Any = JsonOrFile
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(response, Response):  # a refusal is told as JSON, whatever was asked for
+            request.accepted_renderer = JSONRenderer()
+            request.accepted_media_type = JSONRenderer.media_type
+        return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
 
 
 # Viewsets ------------------------------------------------------------------------------------------------------------

@@ -51,7 +51,8 @@ class DomainError(Exception):
     def detail(self) -> dict[str, Any]:
         """The one shape of every refusal, without its envelope."""
         hint = str(self.hint).format_map(_Facts(self.words()))
-        return {"code": self.code, "message": str(self), **({"hint": hint} if hint else {}), **self.facts}
+        said = {"code": self.code, "message": str(self), **({"hint": hint} if hint else {})}
+        return {**said, **self.facts, **said}  # a fact that is called code takes the place of none of these
 
     def headers(self) -> dict[str, str]:
         """What the head of the answer says as well: after how many seconds it is worth asking again."""

@@ -19,11 +19,14 @@ class Act(StrEnum):
 
     READ_CLINIC = "read_clinic"
     TAKE_PAYMENTS = "take_payments"
+    COUNT_DRAWER = "count_drawer"  # a cashier only their own
     PREPARE_CLOSE = "prepare_close"
     REVIEW_CLOSE = "review_close"
     FINALIZE_CLOSE = "finalize_close"
+    REOPEN_CLOSE = "reopen_close"
     APPROVE = "approve"
     SET_PRICES = "set_prices"
+    KEEP_CLAIMS = "keep_claims"  # send claims to payers, and enter what became of them
     READ_LEDGER = "read_ledger"
     KEEP_ACCOUNTS = "keep_accounts"
     INVITE = "invite"
@@ -35,8 +38,18 @@ class Act(StrEnum):
 
 
 _FILES = {Act.READ_FILES, Act.UPLOAD_FILES}
-_DESK = {Act.READ_CLINIC, Act.TAKE_PAYMENTS, Act.PREPARE_CLOSE, *_FILES}
-_MANAGER = {*_DESK, Act.REVIEW_CLOSE, Act.FINALIZE_CLOSE, Act.APPROVE, Act.SET_PRICES, Act.READ_LEDGER, Act.INVITE}
+_DESK = {Act.READ_CLINIC, Act.TAKE_PAYMENTS, Act.COUNT_DRAWER, Act.PREPARE_CLOSE, *_FILES}
+_MANAGER = {
+    *_DESK,
+    Act.REVIEW_CLOSE,
+    Act.FINALIZE_CLOSE,
+    Act.REOPEN_CLOSE,
+    Act.APPROVE,
+    Act.SET_PRICES,
+    Act.KEEP_CLAIMS,
+    Act.READ_LEDGER,
+    Act.INVITE,
+}
 
 MAY: dict[str, frozenset[Act]] = {
     # A receptionist finalizes too, but only a clean day that others took and prepared: finalize_day keeps that rule.
@@ -44,7 +57,7 @@ MAY: dict[str, frozenset[Act]] = {
     Role.CASHIER: frozenset(_DESK),
     Role.MANAGER: frozenset(_MANAGER),
     Role.OWNER: frozenset({*_MANAGER, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS, Act.ERASE_PERSON}),
-    Role.ACCOUNTANT: frozenset({Act.READ_CLINIC, Act.READ_LEDGER, Act.KEEP_ACCOUNTS, *_FILES}),
+    Role.ACCOUNTANT: frozenset({Act.READ_CLINIC, Act.READ_LEDGER, Act.KEEP_ACCOUNTS, Act.KEEP_CLAIMS, *_FILES}),
     Role.ADMIN: frozenset({Act.INVITE, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS}),
 }
 

@@ -63,6 +63,7 @@ LIMITS = {
         Limit("document_reprocess", 20, 60),
         Limit("period_finalize", 3, 300),
         Limit("bulk_post", 5, 60),
+        Limit("try_mapping", 60, 60, when_broken="admit"),  # asked for while somebody types
         Limit("reminders_send", 10, 60),
         Limit("reminders_schedule", 10, 60),
         Limit("evidence_pack", 5, 60),

@@ -335,12 +335,20 @@ def sealed_entries_are_unchanged(administration: Administration, as_of: date) ->
 
 
 CHAIN = f"""
-SELECT seal.id, seal.number, seal.entries, seal.head,
+WITH sealed AS (
+    SELECT seal_id, hash, position, TRUE AS is_entry FROM ledger_sealedentry
+    WHERE administration_id = %(administration)s
+    UNION ALL
+    SELECT seal_id, hash, position, FALSE FROM ledger_sealeddocument WHERE administration_id = %(administration)s
+)
+SELECT seal.id, seal.number, (seal.entries, seal.documents)::text, seal.head,
        {head_of("seal.previous_head", "sealed.hash", "sealed.position")} AS follows,
        seal.previous_head = coalesce(lag(seal.head) OVER (ORDER BY seal.number), '') AS joined,
-       coalesce(lag(seal.entries) OVER (ORDER BY seal.number), 0) + count(sealed.id) AS counted,
+       (coalesce(lag(seal.entries) OVER (ORDER BY seal.number), 0) + count(*) FILTER (WHERE sealed.is_entry),
+        coalesce(lag(seal.documents) OVER (ORDER BY seal.number), 0) + count(*) FILTER (WHERE NOT sealed.is_entry)
+       )::text AS counted,
        coalesce(lag(seal.number) OVER (ORDER BY seal.number), 0) + 1 AS expected
-FROM ledger_seal seal LEFT JOIN ledger_sealedentry sealed ON sealed.seal_id = seal.id
+FROM ledger_seal seal LEFT JOIN sealed ON sealed.seal_id = seal.id
 WHERE seal.administration_id = %(administration)s
 GROUP BY seal.id ORDER BY seal.number
 """  # noqa: S608  # nosec B608

@@ -34,4 +34,5 @@ FIELDS: dict[str, dict[str, Fate]] = {
     "ledger.Disposal": {"date": IMPERSONAL},
     "ledger.Seal": dict.fromkeys(("head", "previous_head", "reason"), IMPERSONAL),
     "ledger.SealedEntry": dict.fromkeys(("hash", "salt", "text_hash"), IMPERSONAL),
+    "ledger.SealedDocument": dict.fromkeys(("kind", "hash", "salt", "text_hash"), IMPERSONAL),
 }

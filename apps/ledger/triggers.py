@@ -474,6 +474,10 @@ disposal_once = Law(
 
 seal_append_only = append_only("seal_append_only", "seals never change")
 sealed_entry_append_only = append_only("seal_append_only", "what was sealed never changes")
+# A salt may go, never come: what stands there then proves only if no text is left.
+sealed_document_append_only = append_only(
+    "seal_append_only", "what was sealed never changes", erasable="salt", once="TRUE"
+)
 
 # The counter of the seals is held until commit, so that the chain grows one link at a time.
 seal_chained = Law(
@@ -483,7 +487,8 @@ seal_chained = Law(
     func=f"""
     IF NEW.number > 1 AND NOT EXISTS (
         SELECT FROM ledger_seal WHERE administration_id = NEW.administration_id
-          AND number = NEW.number - 1 AND head = NEW.previous_head AND entries <= NEW.entries
+          AND number = NEW.number - 1 AND head = NEW.previous_head
+          AND entries <= NEW.entries AND documents <= NEW.documents
     ) OR NEW.number = 1 AND NEW.previous_head <> '' THEN
         {refuse("seal_chained", "a seal follows the one before it")}
     END IF;

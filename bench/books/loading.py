@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -56,11 +56,21 @@ def as_owner(database: str | None = None) -> "psycopg.Connection[Any]":
 @contextmanager
 def book(size: int) -> Iterator[Administration]:
     """A fresh copy of the books of ``size`` entries, in use by Django until the end of the block."""
+    made_from = (ROOT / "bench/books/generating.py").read_text()
+    with loaded(f"book_{size}", made_from, f"{size} entries", lambda own: _load(own, size)):
+        yield Administration.objects.get(name=f"Book of {size}")
+
+
+@contextmanager
+def loaded(name: str, made_from: str, said: str, load: Callable[["psycopg.Connection[Any]"], None]) -> Iterator[str]:
+    """A fresh copy of the database ``name``, in use by Django until the end of the block; loaded once by ``load``, and
+    again when the tables or what it is ``made_from`` are others.
+    """
     before = connection.settings_dict["NAME"]
-    with copied(_template(size), f"bench_copy_{os.getpid()}") as copy:
+    with copied(_template(name, made_from, said, load), f"bench_copy_{os.getpid()}") as copy:
         try:
             _use(copy)
-            yield Administration.objects.get(name=f"Book of {size}")
+            yield copy
         finally:
             _use(before)
 
@@ -98,10 +108,9 @@ def row_id(kind: int, number: int, position: int = 0) -> str:
     return f"{moment[:8]}-{moment[8:]}-7{position:03x}-8{kind:03x}-{number:012x}"
 
 
-def _template(size: int) -> str:
-    """The name of the database with the books of ``size``, which is made when there is none for today's tables."""
-    begun = f"bench_book_{size}_"
-    name = f"{begun}{schema_state((ROOT / 'bench/books/generating.py').read_text())}"
+def _template(name: str, made_from: str, said: str, load: Callable[["psycopg.Connection[Any]"], None]) -> str:
+    begun = f"bench_{name}_"
+    name = f"{begun}{schema_state(made_from)}"
     with as_owner("postgres") as own:
         known = {row[0] for row in own.execute("SELECT datname FROM pg_database WHERE datname LIKE 'bench\\_%%'")}
         if name in known:
@@ -112,7 +121,7 @@ def _template(size: int) -> str:
         forget(UNFINISHED)
         create_database(own, UNFINISHED, OWNER)
         own.execute(no_temporary_tables(UNFINISHED))
-    print(f"loading {size} entries, once", file=sys.stderr)
+    print(f"loading {said}, once", file=sys.stderr)
     url = urlsplit(OWNER_URL)._replace(path=f"/{UNFINISHED}").geturl()
     migrate = [sys.executable, "manage.py", "migrate", "-v", "0"]
     subprocess.run(migrate, env={**os.environ, "DATABASE_URL": url}, cwd=ROOT, check=True)
@@ -120,7 +129,7 @@ def _template(size: int) -> str:
     with as_owner(UNFINISHED) as own:
         grant_rows(own, APPLICATION)
         _use(UNFINISHED)
-        _load(own, size)
+        load(own)
         _use(before)
     with as_owner("postgres") as own:
         own.execute(f"ALTER DATABASE {UNFINISHED} RENAME TO {name}")

@@ -70,6 +70,7 @@ def test_every_write_of_a_row_accepts_an_idempotency_key(schema):
         for name, operation in operations(schema)
         if not name.startswith("GET")
         and "/auth/" not in name
+        and "/webhook/" not in name  # a provider's message is its own key: the same bytes are taken once
         and "Idempotency-Key" not in {parameter["name"] for parameter in operation.get("parameters", ())}
     ]
     assert without == []

@@ -17,7 +17,7 @@ function number(text) {
 }
 
 // What a form may need to know of what was found: it stands in the data of the text box.
-const FACTS = ["price", "rate", "control"];
+const FACTS = ["price", "rate", "control", "copay", "kind", "payer", "note"];
 
 // A text box with a list under it (the WAI-ARIA combobox): arrows move, Enter and Tab choose, Escape closes.
 function combobox(input, changed) {
@@ -147,8 +147,15 @@ function combobox(input, changed) {
   input.addEventListener("blur", () => setTimeout(close, 100));
   // What came back from the server, or from the browser's memory, is known again.
   if (input.value.trim() && writing && !("bound" in input.dataset)) look();
-  else if (input.value.trim()) ask().then((term) => {
-    const same = found.find((one) => one.value.toLowerCase() === (term || "").toLowerCase());
-    if (same) { know(same); changed(); }
-  });
+  else again();
+  // Asked for when what is to be found depends on another field that changed.
+  input.addEventListener("ask-again", again);
+
+  function again() {
+    if (!input.value.trim()) return;
+    ask().then((term) => {
+      const same = found.find((one) => one.value.toLowerCase() === (term || "").toLowerCase());
+      if (same) { know(same); changed(); }
+    });
+  }
 }

@@ -1,14 +1,15 @@
 """What billing's pages share: which clinic is meant, names of patients, filters of lists."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +18,8 @@ from apps.billing.models import Outstanding, Patient
 from apps.billing.services.days import local_date
 from apps.core import display
 from apps.core.admin_site import ScopedAdmin
+from apps.core.errors import DomainError
+from apps.core.forms import once, said
 from apps.core.models import Administration
 from apps.core.permissions import Act, may, may_somewhere, roles_of, roles_with
 
@@ -46,6 +49,32 @@ class BillingAdmin(ScopedAdmin):
         """A page of our own in the admin's frame."""
         shown = {**self.admin_site.each_context(request), "title": title, **context}
         return TemplateResponse(request, f"admin/billing/{name}.html", shown)
+
+    def confirmed(
+        self,
+        request: HttpRequest,
+        form: Any,
+        write: Callable[[Any], str],
+        *,
+        beside: str | None = None,
+        done: Any,
+        title: Any,
+        **shown: Any,
+    ) -> HttpResponse:
+        """A page that says in a sentence what will happen, asks what it needs, and writes once.
+
+        ``write`` answers where to go on; a refusal stands beside the field ``beside``, and what was typed is kept.
+        """
+        if form.is_valid():
+            try:
+                address, new = once(request, lambda: write(form))
+            except DomainError as refusal:
+                form.add_error(beside, said(refusal, form.administration.currency))
+            else:
+                words = done if new else _("This was done before; nothing was written twice.")
+                self.message_user(request, words, messages.SUCCESS if new else messages.INFO)
+                return HttpResponseRedirect(address)
+        return self.page(request, "confirm", title, form=form, **shown)
 
 
 def _of_clinic(entry: Any) -> bool:

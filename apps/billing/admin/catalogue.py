@@ -1,4 +1,4 @@
-"""Patients, payers, services with prices by date, service groups; and how forms find them while typing."""
+"""Patients, services with prices by date, service groups; and how forms find them while typing."""
 
 from datetime import date
 from decimal import Decimal
@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Sum
-from django.forms import ModelForm
 from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, path
 from django.utils.dateparse import parse_date
@@ -15,18 +14,19 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.admin.base import BillingAdmin, PatientNames, clinic_or_404, named
-from apps.billing.forms import PatientForm, new_code
+from apps.billing.forms import KINDS, PatientForm, new_code
 from apps.billing.models import (
+    Cover,
     Outstanding,
     Patient,
     PatientIdentity,
-    Payer,
     Service,
     ServiceGroup,
     ServicePrice,
+    Tariff,
 )
 from apps.billing.services import privacy
-from apps.billing.services.catalogue import register_patient, register_payer
+from apps.billing.services.catalogue import register_patient
 from apps.billing.services.days import local_date
 from apps.core import display
 from apps.core.admin_privacy import PersonalDataPage
@@ -117,13 +117,14 @@ class PatientAdmin(PersonalDataPage, PatientNames):
         return [find, *super().get_urls()]
 
     def find_view(self, request: HttpRequest, administration_id: UUID) -> JsonResponse:
-        """Patients whose code, name or birth date is being typed, the best ten, with what they owe."""
+        """Patients whose code, name or birth date is being typed, the best ten: what they owe, what is in their wallet,
+        who covers them."""
         administration = clinic_or_404(request, administration_id, Act.TAKE_PAYMENTS)
-        term = typed(request)
+        term, code = typed(request), administration.currency
         rows = Patient.objects.filter(administration=administration)
         born = typed_date(term)
         rows = rows.filter(identity__birth_date=born) if born else rows.filter(named(term, request.user, ""))
-        found = list(rows.select_related("identity").order_by("code")[:MOST_FOUND]) if len(term) > 1 else []
+        found = list(rows.select_related("identity", "wallet").order_by("code")[:MOST_FOUND]) if len(term) > 1 else []
         owed = dict(
             Outstanding.objects.now()
             .filter(bill__patient__in=found, debtor=Outstanding.Debtor.PATIENT)
@@ -131,14 +132,25 @@ class PatientAdmin(PersonalDataPage, PatientNames):
             .values_list("bill__patient")
             .annotate(sum=Sum("amount"))
         )
+        covers = Cover.objects.on(local_date(administration)).filter(patient__in=found, payer__is_active=True)
+        payers = dict(covers.order_by("valid_from").values_list("patient", "payer"))
         return _found(
             {
                 "value": patient.code,
                 "label": _label(patient),
-                "note": _owes(owed.get(patient.pk, ZERO), administration.currency),
+                "note": ", ".join(filter(None, [_owes(owed.get(patient.pk, ZERO), code), _has(patient, code)])),
+                "payer": payers.get(patient.pk),
             }
             for patient in found
         )
+
+
+def _has(patient: Patient, code: str) -> str:
+    """What is in the patient's wallet, when there is something."""
+    wallet = getattr(patient, "wallet", None)
+    if not wallet or not wallet.balance:
+        return ""
+    return str(_("%(amount)s in the wallet")) % {"amount": display.money(wallet.balance, code)}
 
 
 def _label(patient: Patient) -> str:
@@ -170,22 +182,6 @@ def typed_date(term: str) -> date | None:
 
 def _found(results: Any) -> JsonResponse:
     return JsonResponse({"results": list(results)}, headers={"Cache-Control": "no-store"})
-
-
-@admin.register(Payer)
-class PayerAdmin(BillingAdmin):
-    add_act = Act.SET_PRICES
-    refusal_fields = {"CODE_TAKEN": "code"}
-
-    list_display = ("name", "code", "administration")
-    list_filter = ("administration",)
-    list_select_related = ("administration",)
-    search_fields = ("name", "code")
-    fields = ("administration", "code", "name")
-
-    def save_model(self, request: HttpRequest, obj: Payer, form: ModelForm[Payer], change: bool) -> None:
-        made = register_payer(obj.administration, code=obj.code, name=obj.name, by=request.user)  # type: ignore[arg-type]
-        obj.pk, obj.party = made.pk, made.party
 
 
 class PriceInline(ScopedTabularInline):
@@ -246,29 +242,45 @@ class ServiceAdmin(BillingAdmin):
         return [find, *super().get_urls()]
 
     def find_view(self, request: HttpRequest, administration_id: UUID) -> JsonResponse:
-        """Services whose code or name is being typed, with what they cost today."""
+        """Services whose code or name is being typed, with today's price: the payer's tariff, or the list."""
         administration = clinic_or_404(request, administration_id, Act.TAKE_PAYMENTS)
-        term = typed(request)
-        rows = Service.objects.filter(administration=administration, is_active=True).select_related("vat_code")
+        term, code, day = typed(request), administration.currency, local_date(administration)
+        rows = Service.objects.filter(administration=administration, is_active=True)
         starts, holds = rows.filter(code__istartswith=term), rows.filter(name__icontains=term)
-        found = list((starts | holds).order_by("code")[:MOST_FOUND]) if term else []
-        day = local_date(administration)
-        prices = {price.service_id: price for price in ServicePrice.objects.on(day).filter(service__in=found)}
-        digits = currency(administration.currency).digits
-        return _found(
-            {
-                "value": service.code,
-                "label": service.name,
-                "note": display.money(prices[service.pk].price, administration.currency)
-                if service.pk in prices
-                else str(_("no price today")),
-                "price": f"{prices[service.pk].price:.{digits}f}" if service.pk in prices else None,
-                "rate": None
-                if service.pk not in prices or prices[service.pk].includes_vat
-                else str(service.vat_code.rate),
-            }
-            for service in found
-        )
+        chosen = (starts | holds).select_related("vat_code", "group").order_by("code")
+        found = list(chosen[:MOST_FOUND]) if term else []
+        prices: dict[Any, Any] = {
+            price.service_id: price for price in ServicePrice.objects.on(day).filter(service__in=found)
+        }
+        payer = parsed_uuid(request.GET.get("payer"))
+        if payer:
+            agreed = Tariff.objects.on(day).filter(administration=administration, payer=payer, service__in=found)
+            prices |= {tariff.service_id: tariff for tariff in agreed.select_related("payer")}
+        return _found(_offer(service, prices.get(service.pk), code) for service in found)
+
+
+def _offer(service: Service, price: ServicePrice | Tariff | None, code: str) -> dict[str, Any]:
+    """A service as the desk's script reads it: amounts in the book currency, ``rate`` when VAT comes on top."""
+    answer = {"value": service.code, "label": service.name, "kind": KINDS.get(service.group.code)}
+    if price is None:
+        return answer | {"note": str(_("no price today")), "price": None, "rate": None}
+    digits = currency(code).digits
+    note = display.money(price.price, code)
+    if isinstance(price, Tariff):
+        note = f"{note} {price.payer}"
+        answer["copay"] = f"{price.co_pay:.{digits}f}"
+    return answer | {
+        "note": note,
+        "price": f"{price.price:.{digits}f}",
+        "rate": None if price.includes_vat else str(service.vat_code.rate),
+    }
+
+
+def parsed_uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
 
 
 @admin.register(ServiceGroup)

@@ -5,14 +5,30 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Exists, OuterRef, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
+from apps.billing import blind
 from apps.billing.admin.base import chosen, clinics, link, name_of
 from apps.billing.admin.closes import Status, day_link, newest
 from apps.billing.importing.mapping import SHIPPED
-from apps.billing.models import Bill, ClinicDay, NightlyClose, Outstanding, Payment, Service, Visit
+from apps.billing.models import (
+    Bill,
+    BillLine,
+    ClinicDay,
+    Discount,
+    Drawer,
+    NightlyClose,
+    Order,
+    Outstanding,
+    Payment,
+    Service,
+    Shift,
+    Visit,
+)
+from apps.billing.reports.drawers import cash_hidden, days_hidden
 from apps.billing.services.days import local_date
 from apps.core import display
 from apps.core.errors import told_again
@@ -34,6 +50,8 @@ class ActiveVisit:
     bill: Any
     since: str
     waited: str
+    to_give: int  # orders that are not done yet
+    to_bill: bool  # something was done and is on no bill
 
 
 @dataclass(frozen=True)
@@ -71,8 +89,10 @@ def shown(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
     if may(user, Act.READ_CLINIC, pk):
         page |= _waiting(administration, today)
+    if may(user, Act.APPROVE, pk):
+        page |= _discounts(administration)
     if page["desk"]:
-        page |= _desk(administration, today, page["close_of_today"], user)
+        page |= _desk(administration, today, user)
     return page
 
 
@@ -82,7 +102,41 @@ def import_template(request: HttpRequest) -> HttpResponse:
     return HttpResponse((SHIPPED / "template.toml").read_bytes(), content_type="application/toml", headers=kept)
 
 
-def _desk(administration: Administration, today: date, close: Any, user: Any) -> dict[str, Any]:
+# Pages of the drawer that the desk opens from home.
+DRAWER = (
+    ("billing_cash_movement", _("Petty cash")),
+    ("billing_shift_count", _("Count the drawer")),
+    ("billing_shift_handover", _("Hand over the shift")),
+)
+
+
+def _drawer_links(administration: Administration, shift: Shift | None) -> list[tuple[Any, str]]:
+    """The pages of the drawer that there are: of the open shift, otherwise the one that opens it."""
+    if shift:
+        found = [(word, link(name, shift.pk)) for name, word in DRAWER]
+    elif Drawer.objects.filter(administration=administration, is_active=True).exists():
+        found = [(_("Open a shift"), link("billing_shift_add", administration=administration.pk))]
+    else:
+        found = []
+    return [(word, where) for word, where in found if where]
+
+
+def _shift(day: ClinicDay | None, user: Any) -> Shift | None:
+    """The open shift of the day: one's own, otherwise the only one."""
+    open_ = list(Shift.objects.filter(clinic_day=day, closed_at=None).order_by("opened_at")) if day else []
+    own = [shift for shift in open_ if shift.cashier_id == user.pk]
+    return next(iter(own or (open_ if len(open_) == 1 else [])), None)
+
+
+def _discounts(administration: Administration) -> dict[str, Any]:
+    """Discounts above the limit, which count only once somebody approves them."""
+    waiting = Discount.objects.filter(administration=administration, approved_at=None)
+    sums = waiting.aggregate(count=Count("*"), sum=Sum("amount", default=ZERO))
+    where = link("billing_discount_changelist", administration__id__exact=administration.pk, approval="waiting")
+    return {"discounts": sums, "discounts_link": where}
+
+
+def _desk(administration: Administration, today: date, user: Any) -> dict[str, Any]:
     mine = {"administration__id__exact": administration.pk}
     day = ClinicDay.objects.filter(administration=administration, date=today).first()
     visits = Visit.objects.filter(administration=administration)
@@ -94,6 +148,8 @@ def _desk(administration: Administration, today: date, close: Any, user: Any) ->
     )
     sums = dict(Payment.objects.filter(clinic_day=day).order_by().values_list("method").annotate(sum=Sum("amount")))
     here = _active(active, today, user)
+    longest = next((one for one in here if one.waited), None)
+    hidden = day is not None and cash_hidden(day)
     return {
         "visits_count": visits.filter(date=today).count(),
         "active_count": active.count(),
@@ -103,10 +159,14 @@ def _desk(administration: Administration, today: date, close: Any, user: Any) ->
         "active_link": link("billing_visit_changelist", **mine, status__exact="ACTIVE"),
         "bills_link": link("billing_bill_changelist", **mine, day=today.isoformat(), kind__exact="BILL"),
         "unpaid_link": link("billing_bill_changelist", **mine, day=today.isoformat(), owed="patient"),
-        "bars": _bars(sums, mine, today, with_cash=close is not None),
-        "cash_shown": close is not None,
+        "bars": _bars(sums, mine, today, with_cash=not hidden),
+        "cash_shown": not hidden,
+        "drawer": _drawer_links(administration, _shift(day, user)),
         "active": here,
-        "longest": next((one.waited for one in here if one.waited), ""),
+        "longest": longest.waited if longest else "",
+        "longest_link": link("billing_visit_change", longest.visit.pk)
+        if longest
+        else link("billing_visit_changelist", **mine, day=today.isoformat()),
         "no_services": not Service.objects.filter(administration=administration, is_active=True).exists(),
         "sets_prices": may(user, Act.SET_PRICES, administration.pk),
     }
@@ -135,6 +195,7 @@ def _active(active: Any, today: date, user: Any) -> list[ActiveVisit]:
     for visit, bill, amount in rows.order_by("bill").values_list("visit", "bill", "amount"):
         owed[visit] = owed.get(visit, ZERO) + amount
         bills.setdefault(visit, bill)
+    to_give, to_bill = _orders(visits)
     return [
         ActiveVisit(
             visit,
@@ -143,9 +204,20 @@ def _active(active: Any, today: date, user: Any) -> list[ActiveVisit]:
             bills.get(visit.pk),
             _since(visit, today),
             _waited(visit) if visit.date == today else "",
+            to_give.get(visit.pk, 0),
+            visit.pk in to_bill,
         )
         for visit in visits
     ]
+
+
+def _orders(visits: list[Visit]) -> tuple[dict[Any, int], set[Any]]:
+    """How many orders of each visit wait to be given, and the visits on which something given is on no bill."""
+    orders = Order.objects.filter(visit__in=visits, cancelled_at=None).order_by()
+    to_give = orders.filter(completed_at=None).values_list("visit").annotate(count=Count("*"))
+    given = orders.filter(completed_quantity__gt=0, coverage_reason="")
+    billed = BillLine.objects.filter(order=OuterRef("pk"), bill__kind=Bill.Kind.BILL, bill__credit_notes=None)
+    return dict(to_give), set(given.exclude(Exists(billed)).values_list("visit", flat=True))
 
 
 def _since(visit: Visit, today: date) -> str:
@@ -179,8 +251,18 @@ def _waiting(administration: Administration, today: date) -> dict[str, Any]:
     if close_of_today is None:
         finalized = ClinicDay.objects.filter(administration=administration, is_finalized=True, date=today).first()
         close_of_today = newest(finalized) if finalized else None
+    hidden = days_hidden({close.clinic_day_id for close in to_sign[:MOST_DAYS]})
     return {
-        "to_sign": [(close, day_link(administration.pk, close.reconciliation_date)) for close in to_sign[:MOST_DAYS]],
+        "to_sign": [
+            (
+                close,
+                day_link(administration.pk, close.reconciliation_date),
+                blind.money(
+                    blind.seen(close.total_revenue, hidden=close.clinic_day_id in hidden), administration.currency
+                ),
+            )
+            for close in to_sign[:MOST_DAYS]
+        ],
         "to_sign_more": max(len(to_sign) - MOST_DAYS, 0),
         "to_sign_link": link(
             "billing_endofdayreconciliation_changelist",

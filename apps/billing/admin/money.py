@@ -13,6 +13,7 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from apps.billing.admin import discounts
 from apps.billing.admin.base import (
     DayFilter,
     LateFilter,
@@ -20,26 +21,30 @@ from apps.billing.admin.base import (
     PatientNames,
     link,
     name_of,
+    parsed_day,
     parsed_owed,
 )
-from apps.billing.admin.visits import shown_to
+from apps.billing.admin.visits import beside_its_tender, shown_to
+from apps.billing.errors import PaymentBeyondBill
 from apps.billing.forms import PayForm, ReasonForm, RefundForm, TenderFormSet, change_due, tenders_of
-from apps.billing.models import Bill, Outstanding, Payment
+from apps.billing.models import Bill, Claim, ClinicDay, Outstanding, Payment
+from apps.billing.reports.drawers import cash_hidden
 from apps.billing.services.charging import credit_bill
-from apps.billing.services.payments import Tender, owed, refund_payment, take_payment
+from apps.billing.services.payments import CHARGED_BACK, Tender, charge_back, owed, refund_payment, take_payment
+from apps.billing.services.receipts import address_of, copies_of, mail_receipt, print_receipt
+from apps.billing.services.wallets import balance_of
 from apps.core import display
 from apps.core.errors import DomainError
-from apps.core.events import record
 from apps.core.forms import once, said
-from apps.core.models import Event
 from apps.core.money import ZERO
-from apps.core.permissions import Act, may
-
-PRINTED = "billing.receipt_printed"
+from apps.core.permissions import Act, may, roles_of
 
 
 class MoneyAdmin(PatientNames):
-    """A list of amounts. Filtered to a day or to what is open, its sum stands above it: the figure that led here."""
+    """A list of amounts. Filtered to a day or to what is open, its sum stands above it: the figure that led here.
+
+    A sum that would tell what is in a drawer is not shown to those who count it, until they have.
+    """
 
     summed = ""
     list_before_template = "admin/billing/list_sum.html"
@@ -47,17 +52,31 @@ class MoneyAdmin(PatientNames):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         answer = super().changelist_view(request, extra_context)
         changelist = getattr(answer, "context_data", {}).get("cl")
-        if changelist is not None and {"day", "owed"} & set(request.GET):
+        if changelist is not None and (parsed_day(request.GET.get("day")) or "owed" in request.GET):
             currencies = list(
                 changelist.queryset.order_by().values_list("administration__currency", flat=True).distinct()[:2]
             )
-            if len(currencies) == 1:
+            if self.is_blind(request, changelist.queryset):
+                answer.context_data["blind"] = True
+            elif len(currencies) == 1:
                 sums = changelist.queryset.order_by().aggregate(sum=Sum(self.summed_by(request), default=ZERO))
                 answer.context_data["sum"] = display.money(sums["sum"], currencies[0])
         return answer
 
     def summed_by(self, request: HttpRequest) -> str:
         return self.summed
+
+    def telling(self, request: HttpRequest, rows: Any) -> Any:
+        """Of ``rows`` those whose sum tells what is in a drawer."""
+        return rows
+
+    def is_blind(self, request: HttpRequest, rows: Any) -> bool:
+        """Whether the sum of ``rows`` waits for the count of a drawer that the person may count."""
+        user: Any = request.user
+        counts = [pk for pk in roles_of(user) if may(user, Act.COUNT_DRAWER, pk)]
+        telling = self.telling(request, rows.filter(administration__in=counts)).order_by()
+        days = ClinicDay.objects.filter(pk__in=telling.values("clinic_day"), is_finalized=False)
+        return any(cash_hidden(day) for day in days)
 
 
 @admin.register(Bill)
@@ -80,12 +99,17 @@ class BillAdmin(MoneyAdmin):
     number_prefixes = ("B-", "CN-")
     ordering = ("-id",)
     summed = "gross"
+    linked_by = ("issued_by__id__exact",)
 
     def summed_by(self, request: HttpRequest) -> str:
         kind, _day = parsed_owed(request.GET.get("owed"))
         return {"patient": "open_patient", "payer": "open_payer", "credit": "open_patient", "any": "open_both"}.get(
             kind, "gross"
         )
+
+    def telling(self, request: HttpRequest, rows: Any) -> Any:
+        """What is open tells nothing; what was billed does, less the methods that are shown."""
+        return rows.none() if parsed_owed(request.GET.get("owed"))[0] else rows
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request)
@@ -152,6 +176,9 @@ class BillAdmin(MoneyAdmin):
             .annotate(sum=Sum("amount"))
         }
         credit_note = bill.credit_notes.first()
+        lines = list(bill.lines.select_related("given__given_by", "given__approved_by"))
+        for line in lines:
+            line.state = discounts.state_of(line.given) if hasattr(line, "given") else ""
         return self.page(
             request,
             "bill",
@@ -159,13 +186,17 @@ class BillAdmin(MoneyAdmin):
             bill=bill,
             administration=bill.administration,
             name=name_of(bill.patient, user),
-            lines=bill.lines.all(),
+            lines=lines,
             payments=bill.payments.select_related("payer", "taken_by", "clinic_day").order_by("id"),
+            write_off=link("billing_writeoff_add", bill=bill.pk)
+            if may(user, Act.KEEP_CLAIMS, bill.administration_id)
+            else "",
             credit_note=credit_note,
             owed=open_.get(Outstanding.Debtor.PATIENT, ZERO),
             owed_by_payer=open_.get(Outstanding.Debtor.PAYER, ZERO),
             may_take=may(user, Act.TAKE_PAYMENTS, bill.administration_id),
             may_credit=may(user, Act.APPROVE, bill.administration_id),
+            may_approve=may(user, Act.APPROVE, bill.administration_id),
             is_bill=bill.kind == Bill.Kind.BILL,
         )
 
@@ -176,9 +207,11 @@ class BillAdmin(MoneyAdmin):
         open_ = owed(bill)
         posted = request.POST or None
         form = PayForm(posted, administration=administration)
-        tenders = TenderFormSet(posted, prefix="tenders", form_kwargs={"administration": administration})
+        tenders = TenderFormSet(
+            posted, prefix="tenders", form_kwargs={"administration": administration, "payer": bill.payer}
+        )
         if posted and all([form.is_valid(), tenders.is_valid()]):
-            answer = self._pay(request, bill, form, tenders_of(tenders))
+            answer = self._pay(request, bill, form, tenders)
             if answer:
                 return answer
         return self.page(
@@ -191,10 +224,12 @@ class BillAdmin(MoneyAdmin):
             owed_plain=f"{max(open_, ZERO):f}",
             form=form,
             tenders=tenders,
+            wallet=balance_of(bill.patient),
             **shown_to(form),
         )
 
-    def _pay(self, request: HttpRequest, bill: Bill, form: PayForm, tenders: list[Tender]) -> HttpResponse | None:
+    def _pay(self, request: HttpRequest, bill: Bill, form: PayForm, rows: Any) -> HttpResponse | None:
+        tenders = tenders_of(rows)
         if not tenders:
             form.add_error(None, _("Type the amount that is paid."))
             return None
@@ -206,8 +241,11 @@ class BillAdmin(MoneyAdmin):
         code = bill.administration.currency
         try:
             address, new = once(request, lambda: _take(bill, tenders, form.cleaned_data["keep_rest"], request.user))
+        except PaymentBeyondBill as refusal:
+            beside_its_tender(form, rows, refusal, said(refusal, code))
+            return None
         except DomainError as refusal:
-            form.add_error(None, said(refusal, code))
+            beside_its_tender(form, rows, refusal)
             return None
         words: Any = (
             _("The payment is taken.") if new else _("This payment was taken before; nothing was written twice.")
@@ -216,58 +254,55 @@ class BillAdmin(MoneyAdmin):
             due = _("Change: %(amount)s.") % {"amount": display.money(change, code)}
             words = f"{words} {due}"
         self.message_user(request, words, messages.SUCCESS if new else messages.INFO)
-        return HttpResponseRedirect(address)
+        return HttpResponseRedirect(link("billing_bill_receipt", bill.pk) if "_receipt" in request.POST else address)
 
     def credit_page(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """Issue a credit note over the whole bill."""
         bill = self.find(request, str(object_id), Act.APPROVE)
-        form = ReasonForm(request.POST or None, administration=bill.administration)
-        if form.is_valid():
-            try:
-                address, _new = once(request, lambda: _credit(bill, form.cleaned_data["reason"], request.user))
-            except DomainError as refusal:
-                form.add_error(None, said(refusal, bill.administration.currency))
-            else:
-                self.message_user(request, _("%(bill)s is credited.") % {"bill": bill}, messages.SUCCESS)
-                return HttpResponseRedirect(address)
+
+        def write(form: Any) -> str:
+            note = credit_bill(bill, reason=form.cleaned_data["reason"], by=request.user)  # type: ignore[arg-type]
+            return link("billing_bill_change", note.pk)
+
         sentence = _(
             "A credit note takes back the whole of %(bill)s, %(amount)s, dated today. "
             "What was paid stays a credit of the patient until it is refunded."
         )
-        return self.page(
+        return self.confirmed(
             request,
-            "confirm",
-            _("Credit %(bill)s") % {"bill": bill},
-            form=form,
+            ReasonForm(request.POST or None, administration=bill.administration),
+            write,
+            title=_("Credit %(bill)s") % {"bill": bill},
             sentence=sentence % {"bill": bill, "amount": display.money(bill.gross, bill.administration.currency)},
             button=_("Issue the credit note"),
             back=link("billing_bill_change", bill.pk),
+            done=_("%(bill)s is credited.") % {"bill": bill},
         )
 
     def receipt_page(self, request: HttpRequest, object_id: Any) -> HttpResponse:
-        """A receipt to print. Each print is recorded, and every one after the first is marked as a reprint."""
+        """A receipt to print or mail. Each copy is recorded, and every one after the first is marked as one."""
         bill = self.find(request, str(object_id), Act.TAKE_PAYMENTS)
-        prints = Event.objects.filter(subject_id=bill.pk, name=PRINTED).order_by("id")
-        before = prints.count()
-        printing = request.method == "POST"
-        if printing:
-            with transaction.atomic():
-                record(PRINTED, bill, by=request.user)  # type: ignore[arg-type]
-        first = prints.first() if before else None
+        user: Any = request.user
+        address, back = address_of(bill.patient), link("billing_visit_change", bill.visit_id) if bill.visit_id else ""
+        asked = request.POST.get("do", "print") if request.method == "POST" else ""
+        if asked == "mail" and address:
+            mail_receipt(bill, by=user)
+            self.message_user(request, _("The receipt is mailed to %(address)s.") % {"address": address})
+            return HttpResponseRedirect(request.path)
+        copies = print_receipt(bill, by=user) if asked == "print" else copies_of(bill)
         context = {
             "bill": bill,
             "administration": bill.administration,
-            "name": name_of(bill.patient, request.user),
+            "name": name_of(bill.patient, user),
             "lines": bill.lines.all(),
             "payments": bill.payments.select_related("payer").order_by("id"),
             "owed": owed(bill),
-            "printing": printing,
-            "reprint": before if printing else 0,
-            "printed_before": before,
-            "first_printed": display.moment(first.at, bill.administration.time_zone) if first else "",
-            "back": link("billing_visit_change", bill.visit_id)
-            if bill.visit_id
-            else link("billing_bill_change", bill.pk),
+            "printing": asked == "print",
+            "copies": copies,
+            "first_copy": display.moment(copies.first, bill.administration.time_zone) if copies.first else "",
+            "address": address,
+            "patient_page": link("billing_patient_change", bill.patient_id),
+            "back": back or link("billing_bill_change", bill.pk),
         }
         return TemplateResponse(request, "admin/billing/receipt.html", context)
 
@@ -279,10 +314,6 @@ def _take(bill: Bill, tenders: list[Tender], keep_rest: bool, user: Any) -> str:
     if bill.visit_id:
         return link("billing_visit_change", bill.visit_id)
     return link("billing_bill_change", bill.pk)
-
-
-def _credit(bill: Bill, reason: str, user: Any) -> str:
-    return link("billing_bill_change", credit_bill(bill, reason=reason, by=user).pk)
 
 
 @admin.register(Payment)
@@ -305,7 +336,11 @@ class PaymentAdmin(MoneyAdmin):
     number_prefixes = ("R-",)
     ordering = ("-id",)
     summed = "amount"
+    linked_by = ("kind__in", "taken_by__id__exact")
     patient_path = "bill__patient__"
+
+    def telling(self, request: HttpRequest, rows: Any) -> Any:
+        return rows.filter(method=Payment.Method.CASH)
 
     @admin.display(description=_("receipt"), ordering="id")
     def number_shown(self, payment: Payment) -> str:
@@ -332,10 +367,12 @@ class PaymentAdmin(MoneyAdmin):
         return payment.bill.patient.code
 
     def get_urls(self) -> list[URLPattern]:
-        refund = path(
-            "<uuid:object_id>/refund/", self.admin_site.admin_view(self.refund_page), name="billing_payment_refund"
-        )
-        return [refund, *super().get_urls()]
+        wrap = self.admin_site.admin_view
+        ours = [
+            path("<uuid:object_id>/refund/", wrap(self.refund_page), name="billing_payment_refund"),
+            path("<uuid:object_id>/chargeback/", wrap(self.chargeback_page), name="billing_payment_chargeback"),
+        ]
+        return [*ours, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -355,45 +392,71 @@ class PaymentAdmin(MoneyAdmin):
             left=_left(payment, given_back),
             may_refund=may(user, Act.APPROVE, payment.administration_id),
             is_payment=payment.kind == Payment.Kind.PAYMENT,
+            authorisation=self._authorisation(payment),
+            charges_back=payment.method in CHARGED_BACK,
         )
+
+    def _authorisation(self, payment: Payment) -> str:
+        """The code by which the payer authorised this cover."""
+        claims = Claim.objects.filter(bill=payment.bill_id, payer=payment.payer_id) if payment.payer_id else ()
+        return next((claim.authorisation for claim in claims), "")
 
     def refund_page(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """Give back part or all of a payment, by its own method."""
         payment = self.find(request, str(object_id), Act.APPROVE)
-        code = payment.administration.currency
-        left = _left(payment, list(payment.refunded_by.all()))
-        form = RefundForm(request.POST or None, administration=payment.administration, initial={"amount": left})
-        if form.is_valid():
+
+        def write(form: Any) -> str:
             asked = form.cleaned_data
-            try:
-                address, new = once(request, lambda: _refund(payment, asked, request.user))
-            except DomainError as refusal:
-                form.add_error("amount", said(refusal, code))
-            else:
-                amount = display.money(asked["amount"], code)
-                words = (
-                    _("%(amount)s is given back.")
-                    if new
-                    else _("%(amount)s was given back before; nothing was written twice.")
-                )
-                self.message_user(request, words % {"amount": amount}, messages.SUCCESS if new else messages.INFO)
-                return HttpResponseRedirect(address)
-        sentence = _("The money goes back by %(method)s, today. %(left)s is left of %(payment)s.")
-        return self.page(
+            given = refund_payment(payment, amount=asked["amount"], reason=asked["reason"], by=request.user)  # type: ignore[arg-type]
+            return link("billing_payment_change", given.pk)
+
+        return self._taken_back(
             request,
-            "confirm",
-            _("Refund %(payment)s") % {"payment": payment},
-            form=form,
-            sentence=sentence
-            % {"method": payment.get_method_display(), "left": display.money(left, code), "payment": payment},
+            payment,
+            write,
+            title=_("Refund %(payment)s"),
+            sentence=_("The money goes back by %(method)s, today. %(left)s is left of %(payment)s."),
             button=_("Give back"),
-            back=link("billing_payment_change", payment.pk),
+            done=_("%(payment)s is refunded."),
         )
 
+    def chargeback_page(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """Say that the bank or the provider took a payment back."""
+        payment = self.find(request, str(object_id), Act.APPROVE)
 
-def _refund(payment: Payment, asked: dict[str, Any], user: Any) -> str:
-    given = refund_payment(payment, amount=asked["amount"], reason=asked["reason"], by=user)
-    return link("billing_payment_change", given.pk)
+        def write(form: Any) -> str:
+            asked = form.cleaned_data
+            taken = charge_back(payment, amount=asked["amount"], reason=asked["reason"], by=request.user)  # type: ignore[arg-type]
+            return link("billing_payment_change", taken.pk)
+
+        return self._taken_back(
+            request,
+            payment,
+            write,
+            title=_("Chargeback of %(payment)s"),
+            sentence=_(
+                "The bank or the provider took the money back by %(method)s: the patient owes it again. "
+                "%(left)s is left of %(payment)s."
+            ),
+            button=_("Record the chargeback"),
+            done=_("The chargeback of %(payment)s is recorded."),
+        )
+
+    def _taken_back(self, request: HttpRequest, payment: Payment, write: Any, **words: Any) -> HttpResponse:
+        code = payment.administration.currency
+        left = _left(payment, list(payment.refunded_by.all()))
+        facts = {"method": payment.get_method_display(), "left": display.money(left, code), "payment": payment}
+        return self.confirmed(
+            request,
+            RefundForm(request.POST or None, administration=payment.administration, initial={"amount": left}),
+            write,
+            beside="amount",
+            back=link("billing_payment_change", payment.pk),
+            title=words["title"] % facts,
+            sentence=words["sentence"] % facts,
+            button=words["button"],
+            done=words["done"] % facts,
+        )
 
 
 def _left(payment: Payment, given_back: list[Payment]) -> Decimal:

@@ -1,5 +1,6 @@
 """From what a row says about money to a bill line: before VAT, VAT and total, in the currency's digits."""
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -9,9 +10,11 @@ from django.utils.translation import gettext as _
 from apps.billing.importing.errors import Refused, hint
 from apps.billing.importing.facts import Clinic, LineFact
 from apps.billing.importing.mapping import Section, Settings
+from apps.billing.models import Coverage
 from apps.core.errors import AmountHasTooManyDigits
 from apps.core.money import ZERO, currency, exact, quantize
 
+COVERAGES = Coverage.values
 LARGEST = Decimal(10) ** 12
 THOUSANDTH, TEN_THOUSANDTH = Decimal("0.001"), Decimal("0.0001")
 
@@ -47,7 +50,7 @@ def line_of(
             unit_price, includes_vat = service.price_on(day), service.includes_vat
         if unit_price is None:
             raise Refused(_("no amount, and no price to make one of"), field="amount")
-        amount = quantize(unit_price * quantity, clinic.currency)
+        amount = quantize(unit_price * quantity, clinic.currency) - _discount(values, clinic, section)
     for name, value in stated.items():
         if value is not None:
             stated[name] = exactly(value, clinic.currency, name, section)
@@ -62,6 +65,7 @@ def line_of(
     if unit_price is None:
         base = amount if amount is not None else net + vat if includes_vat else net
         unit_price = base / quantity if quantity else base
+    coverage = one_of(values.get("coverage", ""), COVERAGES, "coverage")
     group = values.get("group") or (service and service.group) or settings.service_group
     named = values.get("code") or values.get("service") or ""
     description = values.get("description") or (service and service.name) or named or _("Care")
@@ -77,7 +81,25 @@ def line_of(
         net=net,
         vat=vat,
         source=source,
+        order=values.get("order", ""),
+        discount=_discount(values, clinic, section),
+        discount_reason=values.get("discount_reason", "")[:200],
+        discount_approved=values.get("discount_approved", False),
+        coverage=coverage,
+        co_pay=exactly(values.get("co_pay", ZERO), clinic.currency, "co_pay", section),
     )
+
+
+def _discount(values: dict[str, Any], clinic: Clinic, section: Section) -> Decimal:
+    """What went off the price, said as a positive or a negative number. ``amount``, where it is stated, is after it."""
+    return abs(exactly(values.get("discount", ZERO), clinic.currency, "discount", section))
+
+
+def one_of(said: str, known: Sequence[str], field: str) -> str:
+    """``said`` in upper case, which is nothing or one of ``known``. Raises Refused."""
+    if said and said.upper() not in known:
+        raise Refused(_("none of these; map it.") + hint(said, known), field=field, value=said)
+    return said.upper()
 
 
 def short(text: str, length: int, field: str) -> str:

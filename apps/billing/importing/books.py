@@ -6,8 +6,20 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from apps.billing.importing.facts import BillFact, Clinic, PaymentFact, VisitFact
-from apps.billing.models import Bill, BillLine, Patient, Payer, Payment, Visit
+from apps.billing.importing.facts import BillFact, Clinic, OrderFact, PaymentFact, VisitFact
+from apps.billing.models import (
+    Bill,
+    BillLine,
+    Claim,
+    Drawer,
+    DrawerCount,
+    Order,
+    Patient,
+    Payer,
+    Payment,
+    TopUp,
+    Visit,
+)
 from apps.core.models import Administration
 from apps.core.money import ZERO
 from apps.ledger.models import VatCode
@@ -18,14 +30,17 @@ class Known:
     visits: dict[str, VisitFact] = field(default_factory=dict)
     bills: list[BillFact] = field(default_factory=list)
     payments: dict[str, PaymentFact] = field(default_factory=dict)
+    orders: dict[str, OrderFact] = field(default_factory=dict)
+    sources: set[str] = field(default_factory=set)  # of top-ups, claims and counts: nothing of them changes
 
 
 class Books:
     """The books as an import under one name sees them: a row's ``source`` is ``import:<name>:<id in the files>``."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, administrations: Any = None) -> None:
         self.prefix = f"import:{name}:"
-        found = Administration.objects.filter(source__startswith=self.prefix)
+        among = Administration.objects.all() if administrations is None else administrations
+        found = among.filter(source__startswith=self.prefix)
         self.administrations = {self.id_of(one.source): one for one in found}
         self._lines: dict[str, dict[UUID, Counter[Any]]] = {}
 
@@ -69,6 +84,16 @@ class Books:
                 bills[pk].credits = bills[credited]
                 bills[credited].paid -= bills[pk].gross
         known.payments = self._payments(of, bills)
+        for order in Order.objects.filter(**mine):
+            known.orders[self.id_of(order.source)] = OrderFact(
+                self.id_of(order.source), visits[order.visit_id], order.kind, None, order.code, order.description,
+                order.quantity, "", order.ordered_on, order.ordered_at, pk=order.pk,
+            )  # fmt: skip
+        for model in (TopUp, Claim, DrawerCount):
+            known.sources |= {
+                self.id_of(source) for source in model.objects.filter(**mine).values_list("source", flat=True)
+            }
+        clinic.there["drawers"] = set(Drawer.objects.filter(**of).values_list("code", flat=True))
         return known
 
     def _payments(self, of: dict[str, Any], bills: dict[UUID, BillFact]) -> dict[str, PaymentFact]:

@@ -77,10 +77,89 @@ class LineFact:
     net: Decimal
     vat: Decimal
     source: str
+    order: str = ""
+    discount: Decimal = ZERO
+    discount_reason: str = ""
+    discount_approved: bool = False
+    coverage: str = ""
+    co_pay: Decimal = ZERO
+    pk: UUID = field(default_factory=uuid7)
 
     def key(self) -> tuple[Any, ...]:
         """What makes it the same line at the next import."""
         return (self.code, self.quantity, self.net, self.vat)
+
+
+@dataclass(slots=True)
+class OrderFact:
+    """Care that was ordered on a visit; ``completed_at`` and ``quantity_given`` once it was given."""
+
+    id: str
+    visit: VisitFact
+    kind: str
+    service: str | None
+    code: str
+    description: str
+    quantity: Decimal
+    payer: str
+    ordered_on: date
+    ordered_at: datetime
+    completed_on: date | None = None
+    completed_at: datetime | None = None
+    quantity_given: Decimal | None = None
+    cancelled_at: datetime | None = None
+    coverage: str = ""
+    is_emergency: bool = False
+    reason: str = ""
+    pk: UUID = field(default_factory=uuid7)
+
+
+@dataclass(slots=True)
+class TariffFact:
+    payer: str
+    service: str
+    price: Decimal
+    co_pay: Decimal
+    includes_vat: bool
+    valid_from: date
+
+
+@dataclass(slots=True)
+class ClaimFact:
+    id: str
+    bill: "BillFact"
+    payer: str
+    status: str
+    authorisation: str = ""
+    submitted_on: date | None = None
+    answered_on: date | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class TopUpFact:
+    id: str
+    patient: str
+    method: str
+    amount: Decimal
+    date: date
+    taken_at: datetime
+    drawer: str = ""
+    reference: str = ""
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class CountFact:
+    """What was counted in a drawer at the end of a day, what was in it before, and what of it went to the bank."""
+
+    id: str
+    drawer: str
+    date: date
+    counted_at: datetime
+    opening_float: Decimal
+    counted: Decimal
+    deposited: Decimal
 
 
 @dataclass(slots=True)
@@ -121,6 +200,7 @@ class PaymentFact:
     taken_at: datetime
     reference: str = ""
     reason: str = ""
+    drawer: str = ""
     refunds: "PaymentFact | None" = None
     left: Decimal = ZERO  # of a payment: what was not given back yet
     pk: UUID = field(default_factory=uuid7)
@@ -146,6 +226,13 @@ class Clinic:
     visits: list[VisitFact] = field(default_factory=list)
     bills: list[BillFact] = field(default_factory=list)
     payments: list[PaymentFact] = field(default_factory=list)
+    orders: list[OrderFact] = field(default_factory=list)
+    tariffs: list[TariffFact] = field(default_factory=list)
+    claims: list[ClaimFact] = field(default_factory=list)
+    top_ups: list[TopUpFact] = field(default_factory=list)
+    wallets: dict[str, tuple[Decimal, date]] = field(default_factory=dict)  # by patient: balance stated, and when
+    drawers: dict[str, tuple[str, Decimal]] = field(default_factory=dict)  # by code: name, standard float
+    counts: list[CountFact] = field(default_factory=list)
     known: Counter[str] = field(default_factory=Counter)
     there: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # codes in the books: patients, payers
 

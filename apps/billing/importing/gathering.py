@@ -20,12 +20,14 @@ from apps.billing.importing.errors import MappingError, Refused, hint
 from apps.billing.importing.facts import (
     BillFact,
     Clinic,
+    OrderFact,
     PatientFact,
     PaymentFact,
     Refusal,
     ServiceFact,
     VisitFact,
 )
+from apps.billing.importing.further import Further
 from apps.billing.importing.mapping import Mapping, check_settings
 from apps.billing.importing.rows import FIRST_YEAR, Found, Rows
 from apps.billing.importing.settling import fitting, given_back
@@ -48,15 +50,15 @@ class Gathered:
     nothing_paid: int  # payments of nothing, which are none
 
 
-def gather(mapping: Mapping) -> Gathered:
-    """The facts in the files of ``mapping`` that the books do not hold yet."""
-    return Gathering(mapping).run()
+def gather(mapping: Mapping, administrations: Any = None) -> Gathered:
+    """The facts in the files of ``mapping`` that the books do not hold yet: those of ``administrations``, or all."""
+    return Gathering(mapping, administrations).run()
 
 
 class Gathering:
-    def __init__(self, mapping: Mapping) -> None:
+    def __init__(self, mapping: Mapping, administrations: Any = None) -> None:
         self.mapping, self.settings = mapping, mapping.settings
-        self.books = Books(mapping.name)
+        self.books = Books(mapping.name, administrations)
         self.rows = Rows(mapping)
         self.clinics: dict[str, Clinic] = {}
         self.named: dict[str, dict[str, Any]] = {}  # administrations as [[administrations]] says them
@@ -68,6 +70,7 @@ class Gathering:
         self.bills: dict[str, BillFact] = {}
         self.bills_of: dict[str, dict[str, list[BillFact]]] = {"number": {}, "visit": {}, "patient": {}}
         self.payments: dict[str, PaymentFact] = {}
+        self.orders: dict[str, OrderFact] = {}
         self.nothing_paid = 0
 
     def run(self) -> Gathered:
@@ -85,8 +88,14 @@ class Gathering:
             if not self.named or id in self.named:
                 self.clinic(id)
         self.gather_visits()
+        further = Further(self)
+        further.gather_orders()
         self.gather_bills()
         self.gather_payments()
+        further.gather_tariffs()
+        further.gather_claims()
+        further.gather_wallets()
+        further.gather_drawers()
         self.add_patients_without_visits()
         clinics = sorted(self.clinics.values(), key=lambda clinic: clinic.name)
         return Gathered(self.mapping, clinics, list(self.rows.refusals.values()), self.nothing_paid)
@@ -143,6 +152,8 @@ class Gathering:
         for bill in known.bills:
             self.add_bill(bill)
         self.payments |= known.payments
+        self.orders |= known.orders
+        clinic.there["sources"] = known.sources
         return clinic
 
     def add_services(self, clinic: Clinic) -> None:
@@ -306,6 +317,7 @@ class Gathering:
         bill = BillFact(found.id, clinic, patient, day, issued, visit, reason=values.get("reason", "")[:200])
         for part in parts:
             try:
+                self.check_order(part.values)
                 bill.lines.append(line_of(part.values, day, clinic, part.section, self.settings, part.id))
             except Refused as refusal:
                 if part is found:
@@ -316,6 +328,12 @@ class Gathering:
         bill.vat = sum((line.vat for line in bill.lines), ZERO)
         self.check_stated(found, bill)
         return bill
+
+    def check_order(self, values: dict[str, Any]) -> None:
+        """A line that names an order names one that is there."""
+        if (id := values.get("order")) and id not in self.orders:
+            self.rows.check_not_lost("orders", id, "order")
+            raise Refused(_("no such order"), field="order", value=id)
 
     def issued(
         self, found: Found, values: dict[str, Any], clinic: Clinic, visit: VisitFact | None
@@ -461,6 +479,7 @@ class Gathering:
             taken_at=taken,
             reference=values.get("reference", "")[:100],
             reason=values.get("reason", "")[:200],
+            drawer=values.get("drawer", "") if method == Payment.Method.CASH else "",
         )
 
     def paid_bill(self, values: dict[str, Any], amount: Decimal, gives_back: bool) -> BillFact:

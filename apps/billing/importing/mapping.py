@@ -22,6 +22,8 @@ SHIPPED = Path(__file__).resolve().parent / "mappings"
 _AMOUNTS = {
     "service": TEXT, "code": TEXT, "description": TEXT, "group": TEXT, "quantity": NUMBER, "unit_price": NUMBER,
     "amount": NUMBER, "net": NUMBER, "vat": NUMBER, "gross": NUMBER, "vat_code": TEXT, "vat_rate": NUMBER,
+    "discount": NUMBER, "discount_reason": TEXT, "discount_approved": FLAG, "coverage": TEXT, "co_pay": NUMBER,
+    "order": TEXT,
 }  # fmt: skip
 _WHOSE = {"administration": TEXT, "visit": TEXT, "patient": TEXT}
 
@@ -36,16 +38,38 @@ FIELDS: dict[str, dict[str, str]] = {
         "id": TEXT, "name": TEXT, "group": TEXT, "vat_code": TEXT, "vat_rate": NUMBER, "price": NUMBER,
         "valid_from": MOMENT,
     },
+    "tariffs": {
+        "payer": TEXT, "service": TEXT, "price": NUMBER, "co_pay": NUMBER, "valid_from": MOMENT,
+    },
     "patients": {"id": TEXT, "administration": TEXT, "name": TEXT, "birth_date": MOMENT, "email": TEXT},
     "visits": {
         "id": TEXT, "administration": TEXT, "patient": TEXT, "started": MOMENT, "ended": MOMENT, "status": TEXT,
         "inpatient": FLAG, "reason": TEXT,
     },
+    "orders": {
+        "id": TEXT, "administration": TEXT, "visit": TEXT, "kind": TEXT, "service": TEXT, "code": TEXT,
+        "description": TEXT, "quantity": NUMBER, "payer": TEXT, "ordered": MOMENT, "completed": MOMENT,
+        "completed_quantity": NUMBER, "cancelled": MOMENT, "coverage": TEXT, "emergency": FLAG, "reason": TEXT,
+    },
     "bills": {"id": TEXT, "number": TEXT, **_WHOSE, "date": MOMENT, "credits": TEXT, "reason": TEXT, **_AMOUNTS},
     "lines": {"id": TEXT, "bill": TEXT, **_WHOSE, "date": MOMENT, **_AMOUNTS},
     "payments": {
         "id": TEXT, "bill": TEXT, "bill_number": TEXT, **_WHOSE, "date": MOMENT, "method": TEXT, "amount": NUMBER,
-        "kind": TEXT, "refund_of": TEXT, "payer": TEXT, "reference": TEXT, "reason": TEXT,
+        "kind": TEXT, "refund_of": TEXT, "payer": TEXT, "reference": TEXT, "reason": TEXT, "drawer": TEXT,
+    },
+    "claims": {
+        "id": TEXT, "bill": TEXT, "bill_number": TEXT, **_WHOSE, "payer": TEXT, "status": TEXT, "submitted": MOMENT,
+        "answered": MOMENT, "authorisation": TEXT, "reason": TEXT,
+    },
+    "top_ups": {
+        "id": TEXT, "administration": TEXT, "patient": TEXT, "date": MOMENT, "method": TEXT, "amount": NUMBER,
+        "reference": TEXT, "reason": TEXT, "drawer": TEXT,
+    },
+    "wallets": {"administration": TEXT, "patient": TEXT, "balance": NUMBER, "date": MOMENT},
+    "drawers": {"id": TEXT, "administration": TEXT, "name": TEXT, "float": NUMBER},
+    "counts": {
+        "administration": TEXT, "drawer": TEXT, "date": MOMENT, "opening_float": NUMBER, "counted": NUMBER,
+        "deposited": NUMBER,
     },
 }  # fmt: skip
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -57,11 +81,18 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "bills": ("id",),
     "lines": ("bill",),
     "payments": ("amount",),
+    "tariffs": ("payer", "service", "price"),
+    "orders": ("id", "visit", "kind"),
+    "claims": (),
+    "top_ups": ("id", "patient", "date", "method", "amount"),
+    "wallets": ("patient", "balance", "date"),
+    "drawers": ("id",),
+    "counts": ("drawer", "date", "counted"),
 }
 # What a section may say beside fields: that several rows are one, that amounts include VAT, a payment per column.
 OPTIONS = {
     "services": ("includes_vat",), "visits": ("merge",), "bills": ("merge", "includes_vat"),
-    "lines": ("merge", "includes_vat"), "payments": ("merge", "amounts"),
+    "lines": ("merge", "includes_vat"), "payments": ("merge", "amounts"), "tariffs": ("includes_vat",),
 }  # fmt: skip
 
 SETTINGS = (
@@ -136,9 +167,20 @@ def read_mapping(said: str, folder: Path) -> Mapping:
     if not folder.is_dir():
         raise MappingError(_("There is no folder {folder}.").format(folder=folder))
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
         raise MappingError(_("{path} is not TOML: {error}.").format(path=path, error=error)) from None
+    return read_text(text, folder, str(path))
+
+
+def read_text(text: str, folder: Path, path: str = "") -> Mapping:
+    """The mapping that TOML ``text`` says, held against ``folder``. Raises MappingError."""
+    try:
+        table = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise MappingError(
+            _("{path} is not TOML: {error}.").format(path=path or _("The mapping"), error=error)
+        ) from None
     return build(table, folder)
 
 
@@ -255,7 +297,7 @@ def _sections(
                 + hint(said["file"], files)
             )
         file = files[said["file"]]
-    elif entity not in ("administrations", "payers", "services"):
+    elif entity not in ("administrations", "payers", "services", "drawers"):
         raise MappingError(_("{place}: '{key}' is missing.").format(place=place, key="file"))
     where = compiler.condition(said["where"], file, f"{place}.where") if "where" in said and file else None
     fields = {
@@ -301,7 +343,7 @@ def _check_whole(mapping: Mapping) -> None:
     """What no section sees alone."""
     if not any(mapping.sections[entity] for entity in ("visits", "bills", "lines")):
         raise MappingError(_("mapping: nothing to import; say at least [[visits]], [[bills]] or [[lines]]."))
-    for entity in ("bills", "lines", "payments"):
+    for entity in ("bills", "lines", "payments", "orders", "claims"):
         if mapping.says(entity, "visit") and not mapping.sections["visits"]:
             raise MappingError(_("{entity}: 'visit' names visits, but there is no [[visits]].").format(entity=entity))
     ways = ("bill", "bill_number", "visit", "patient", "refund_of")
@@ -314,6 +356,16 @@ def _check_whole(mapping: Mapping) -> None:
             raise MappingError(_("{place}: '{key}' is missing.").format(place=section.place, key="method"))
         if section.merge and "id" not in section.fields:
             raise MappingError(_("{place}: '{key}' is missing.").format(place=section.place, key="id"))
+    for section in mapping.sections["claims"]:
+        if not any(way in section.fields for way in ("bill", "bill_number", "visit")):
+            raise MappingError(
+                _("{place}: say what was claimed: one of {ways}.").format(
+                    place=section.place, ways="bill, bill_number, visit"
+                )
+            )
+    for entity in ("lines", "bills"):
+        if mapping.says(entity, "order") and not mapping.sections["orders"]:
+            raise MappingError(_("{entity}: 'order' names orders, but there is no [[orders]].").format(entity=entity))
     clinics = [entity for entity in FIELDS if entity != "administrations" and mapping.says(entity, "administration")]
     if not mapping.sections["administrations"] and not clinics:
         raise MappingError(

@@ -16,6 +16,21 @@ from apps.billing.importing.mapping import Mapping, Section
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 LONGEST_ID = 120
+# What a row cannot do without; an id, where nothing stands here.
+NEEDED: dict[str, tuple[str, ...]] = {
+    "lines": ("bill",),
+    "payments": (),
+    "claims": (),
+    "tariffs": ("payer", "service", "price"),
+    "orders": ("id", "visit", "kind"),
+    "top_ups": ("id", "patient", "date", "method", "amount"),
+    "wallets": ("patient", "balance", "date"),
+    "counts": ("drawer", "date", "counted"),
+}
+MOMENTS = (
+    *("started", "ended", "date", "valid_from", "birth_date", "ordered", "completed", "cancelled"),
+    *("submitted", "answered"),
+)
 
 
 @dataclass(slots=True)
@@ -113,13 +128,13 @@ class Rows:
             self.refuse(found.entity, found.place, refusal, found.section)
 
     def check_required(self, found: Found) -> None:
-        needed = {"lines": ("bill",), "payments": ()}.get(found.section.entity, ("id",))
+        needed = NEEDED.get(found.section.entity, ("id",))
         for name in needed:
             if name not in found.values:
                 raise Refused(_("empty"), field=name)
         for name in ("id", "bill"):
             short(found.values.get(name, ""), LONGEST_ID, name)
-        for name in ("started", "ended", "date", "valid_from", "birth_date"):
+        for name in MOMENTS:
             moment = found.values.get(name)
             if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
                 raise Refused(_("a year beyond belief"), field=name, value=moment)

@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from apps.billing.importing.errors import MappingError
 from apps.billing.importing.facts import BillFact, Clinic, PaymentFact
 from apps.billing.importing.mapping import Mapping
+from apps.billing.importing.writing_further import WritingFurther
 from apps.billing.models import (
     Bill,
     BillLine,
@@ -55,8 +56,14 @@ def write(
     writing.add_services()
     days = writing.open_days()
     writing.add_visits()
+    further = WritingFurther(writing)
+    further.add_tariffs()
+    further.add_orders()
     writing.add_bills(days)
-    writing.add_payments(days)
+    further.add_discounts()
+    further.add_money(days)
+    further.add_claims()
+    further.state_wallets()
     if any(writing.added.values()):
         record("billing.clinic_imported", writing.administration, by=by, mapping=mapping.name, **writing.added)
     return writing.added
@@ -72,9 +79,13 @@ class Writing:
         self.patients: dict[str, Any] = {}
         self.payers: dict[str, Any] = {}
         self.services: dict[str, Any] = {}
+        self.orders: dict[str, Any] = {}
 
     def source(self, id: str) -> str:
         return f"import:{self.mapping.name}:{id}" if id else ""
+
+    def id_of(self, source: str) -> str:
+        return source.removeprefix(f"import:{self.mapping.name}:")
 
     def add(self, rows: "Iterable[models.Model]", name: str = "") -> None:
         """Insert rows of one model in batches."""
@@ -145,7 +156,8 @@ class Writing:
     def open_days(self) -> dict[date, Day]:
         """The clinic day of each date that something is dated, and the periods that hold them."""
         clinic = self.clinic
-        dates = {fact.date for facts in (clinic.visits, clinic.bills, clinic.payments) for fact in facts}
+        dated = (clinic.visits, clinic.bills, clinic.payments, clinic.top_ups, clinic.counts)
+        dates = {fact.date for facts in dated for fact in facts}
         ClinicDay.objects.bulk_create(
             (ClinicDay(administration=self.administration, date=day) for day in sorted(dates)), ignore_conflicts=True
         )
@@ -185,9 +197,16 @@ class Writing:
     def add_payers(self) -> None:
         parties = {code: self.party(Party.Kind.PAYER, code, name) for code, name in self.clinic.payers.items()}
         self.add(parties.values())
+        methods = {fact.payer: fact.method for fact in self.clinic.payments if fact.payer}
         self.add(
             (
-                Payer(administration=self.administration, code=code, name=name, party=parties[code])
+                Payer(
+                    administration=self.administration,
+                    code=code,
+                    name=name,
+                    party=parties[code],
+                    method=methods.get(code, Payment.Method.INSURANCE),
+                )
                 for code, name in self.clinic.payers.items()
             ),
             "payers",
@@ -291,6 +310,7 @@ class Writing:
     def lines(self, fact: BillFact) -> Iterable[BillLine]:
         for position, line in enumerate(fact.lines, start=1):
             yield BillLine(
+                id=line.pk,
                 administration=self.administration,
                 bill_id=fact.pk,
                 position=position,
@@ -305,10 +325,16 @@ class Writing:
                 net=line.net,
                 vat=line.vat,
                 gross=line.net + line.vat,
+                order_id=self.orders.get(line.order),
+                discount=line.discount,
+                co_pay=line.co_pay,
+                coverage_reason=line.coverage,
                 source=self.source(line.source),
             )
 
-    def add_payments(self, days: dict[date, Day]) -> None:
+    def payments(self) -> list[PaymentFact]:
+        """The payments in the order in which they get their numbers."""
+
         def order(fact: PaymentFact) -> Any:
             # A refund comes after what it gives back, whatever the files say of their times.
             first = fact if fact.refunds is None else max(fact, fact.refunds, key=lambda one: (one.date, one.taken_at))
@@ -317,26 +343,25 @@ class Writing:
         facts = sorted(self.clinic.payments, key=order)
         for fact in facts:
             fact.pk = uuid7()
-        self.add(
-            (
-                Payment(
-                    id=fact.pk,
-                    administration=self.administration,
-                    clinic_day=days[fact.date][0],
-                    late_for=days[fact.date][1],
-                    bill_id=fact.bill.pk,
-                    kind=fact.kind,
-                    method=fact.method,
-                    amount=fact.amount,
-                    payer_id=self.payers[fact.payer] if fact.payer else None,
-                    refunds_id=fact.refunds.pk if fact.refunds else None,
-                    reference=fact.reference,
-                    reason=fact.reason,
-                    taken_by=self.by,
-                    taken_at=fact.taken_at,
-                    source=self.source(fact.id),
-                )
-                for fact in facts
-            ),
-            "payments",
+        return facts
+
+    def payment(self, fact: PaymentFact, days: dict[date, Day], shift: Any = None) -> Payment:
+        day, late_for = days[fact.date]
+        return Payment(
+            id=fact.pk,
+            administration=self.administration,
+            clinic_day=day,
+            late_for=late_for,
+            bill_id=fact.bill.pk,
+            kind=fact.kind,
+            method=fact.method,
+            amount=fact.amount,
+            payer_id=self.payers[fact.payer] if fact.payer else None,
+            refunds_id=fact.refunds.pk if fact.refunds else None,
+            shift=shift,
+            reference=fact.reference,
+            reason=fact.reason,
+            taken_by=self.by,
+            taken_at=fact.taken_at,
+            source=self.source(fact.id),
         )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.billing import triggers
 from apps.billing.models.catalogue import Patient, Payer, Service, ServiceGroup
 from apps.billing.models.days import ClinicDay, Visit
+from apps.billing.models.orders import Coverage
 from apps.core import laws
 from apps.core.models import Owned, ScopedQuerySet, User
 from apps.core.money import amount_field, rate_field
@@ -48,6 +49,15 @@ class Bill(Owned):
     net = amount_field(verbose_name=_("before VAT"))
     vat = amount_field(verbose_name=_("VAT"))
     gross = amount_field(verbose_name=_("total"))
+    payer = models.ForeignKey(
+        Payer,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="bills",
+        verbose_name=_("payer"),
+        help_text=_("Whose tariff it is priced by, and who is asked to pay."),
+    )
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     issued_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     issued_at = models.DateTimeField(_("issued"), default=timezone.now)
@@ -59,7 +69,7 @@ class Bill(Owned):
         verbose_name_plural = _("bills")
         constraints = (
             laws.owned("bill"),
-            *laws.same_administration("bill", "clinic_day", "late_for", "patient", "visit", "credits"),
+            *laws.same_administration("bill", "clinic_day", "late_for", "patient", "visit", "credits", "payer"),
             models.UniqueConstraint(fields=["administration", "number"], name="bill_number"),
             models.UniqueConstraint(fields=["administration", "source"], condition=~Q(source=""), name="bill_source"),
             models.CheckConstraint(condition=Q(gross=F("net") + F("vat")), name="bill_adds_up"),
@@ -97,7 +107,19 @@ class BillLine(Owned):
     code = models.CharField(_("code"), max_length=32, blank=True)
     description = models.CharField(_("description"), max_length=200)
     quantity = models.DecimalField(_("quantity"), max_digits=12, decimal_places=3, default=1)
+    order = models.ForeignKey(
+        "billing.Order", on_delete=models.PROTECT, null=True, blank=True, related_name="lines", verbose_name=_("order")
+    )
     unit_price = amount_field(verbose_name=_("unit price"))
+    discount = amount_field(
+        default=0, verbose_name=_("discount"), help_text=_("Off quantity times unit price, VAT as in the price.")
+    )
+    co_pay = amount_field(
+        default=0, verbose_name=_("co-pay"), help_text=_("What the patient pays of it when a payer covers the rest.")
+    )
+    coverage_reason = models.CharField(
+        _("costs nothing"), max_length=14, choices=Coverage.choices, blank=True, default=""
+    )
     vat_code = models.ForeignKey(VatCode, on_delete=models.PROTECT, related_name="+", verbose_name=_("VAT code"))
     vat_rate = rate_field(verbose_name=_("VAT rate (%)"))
     net = amount_field(verbose_name=_("before VAT"))
@@ -110,7 +132,8 @@ class BillLine(Owned):
         verbose_name = _("bill line")
         verbose_name_plural = _("bill lines")
         constraints = (
-            *laws.same_administration("bill_line", "bill", "service", "group", "vat_code"),
+            laws.owned("bill_line"),
+            *laws.same_administration("bill_line", "bill", "service", "group", "vat_code", "order"),
             models.UniqueConstraint(fields=["bill", "position"], name="bill_line_position"),
             models.CheckConstraint(condition=Q(gross=F("net") + F("vat")), name="bill_line_adds_up"),
         )
@@ -118,6 +141,40 @@ class BillLine(Owned):
 
     def __str__(self) -> str:
         return self.description
+
+
+class Discount(Owned):
+    """Why a line costs less than its price, who gave that away, and who approved it."""
+
+    line = models.OneToOneField(BillLine, on_delete=models.PROTECT, related_name="given", verbose_name=_("bill line"))
+    amount = amount_field(verbose_name=_("discount"))
+    percentage = rate_field(verbose_name=_("of the price (%)"))
+    reason = models.CharField(_("reason"), max_length=200)
+    given_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("given by")
+    )
+    given_at = models.DateTimeField(_("given"), default=timezone.now)
+    approved_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("approved by")
+    )
+    approved_at = models.DateTimeField(_("approved"), null=True, blank=True, editable=False)
+    source = models.CharField(max_length=200, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("discount")
+        verbose_name_plural = _("discounts")
+        constraints: Any = (
+            *laws.same_administration("discount", "line"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="discount_positive"),
+            models.UniqueConstraint(
+                fields=["administration", "source"], condition=~Q(source=""), name="discount_source"
+            ),
+        )
+        triggers = (triggers.discount_kept, laws.no_truncate())
+
+    def __str__(self) -> str:
+        return f"{self.line} {self.amount}"
 
 
 # What the report of a day reads of a payment, so that it reads an index and no row.
@@ -169,6 +226,15 @@ class Payment(Owned):
     repeats_reference = models.BooleanField(
         _("repeats a reference"), default=False, editable=False, help_text=_("Seen at birth, so no close searches.")
     )
+    shift = models.ForeignKey(
+        "billing.Shift",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="payments",
+        verbose_name=_("shift"),
+        help_text=_("Whose drawer the cash is in."),
+    )
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     taken_by = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("taken by")
@@ -183,7 +249,7 @@ class Payment(Owned):
         verbose_name_plural = _("payments")
         constraints = (
             laws.owned("payment"),
-            *laws.same_administration("payment", "clinic_day", "late_for", "bill", "payer", "refunds"),
+            *laws.same_administration("payment", "clinic_day", "late_for", "bill", "payer", "refunds", "shift"),
             models.UniqueConstraint(fields=["administration", "number"], name="payment_number"),
             models.UniqueConstraint(
                 fields=["administration", "idempotency_key"],
@@ -203,6 +269,7 @@ class Payment(Owned):
                 | (~Q(method__in=["HMO", "INSURANCE"]) & Q(payer=None)),
                 name="cover_names_its_payer",
             ),
+            models.CheckConstraint(condition=Q(shift=None) | Q(method="CASH"), name="payment_shift_is_cash"),
         )
         indexes = (
             models.Index(fields=["clinic_day", "method"], include=_IN_THE_REPORT, name="payment_day"),
@@ -213,10 +280,12 @@ class Payment(Owned):
         triggers = (
             triggers.payment_append_only,
             triggers.day_open,
+            triggers.shift_open,
             *laws.numbered("'payment'"),
             triggers.refund_within_payment,
             triggers.reference_repeated,
             triggers.payment_outstanding,
+            triggers.payment_moves_wallet,
             laws.no_truncate(),
         )
 

@@ -65,6 +65,10 @@ class Payer(Owned):
     code = models.CharField(_("code"), max_length=64)
     name = models.CharField(_("name"), max_length=200)
     party = models.OneToOneField(Party, on_delete=models.PROTECT, related_name="payer", editable=False)
+    method = models.CharField(
+        _("kind"), max_length=9, choices=[("HMO", _("HMO")), ("INSURANCE", _("Insurance"))], default="INSURANCE"
+    )
+    is_active = models.BooleanField(_("active"), default=True)
 
     class Meta:
         ordering = ("name",)
@@ -138,6 +142,7 @@ class ServicePrice(Owned):
     includes_vat = models.BooleanField(_("includes VAT"), default=True)
     valid_from = models.DateField(_("valid from"))
     valid_until = models.DateField(_("valid until"), null=True, blank=True, help_text=_("The last day it holds."))
+    created_at = models.DateTimeField(_("entered"), default=timezone.now, editable=False)
 
     objects = ServicePriceQuerySet.as_manager()
 

@@ -1,18 +1,28 @@
 """The day close: the end-of-day report of a clinic day, and its notes."""
 
-from typing import Any
+from typing import Any, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing import triggers
 from apps.billing.models.days import ClinicDay
 from apps.core import laws
-from apps.core.models import Owned, User
+from apps.core.models import Owned, ScopedQuerySet, User
 from apps.core.money import amount_field
 from apps.ledger.models import JournalEntry
+
+# A later revision that was taken back leaves the one before it as it was.
+TAKEN_BACK = Q(revision__gt=1, status="CANCELLED")
+
+
+class DayCloseQuerySet(ScopedQuerySet):
+    def current(self) -> Self:
+        """The close that holds for each day: its newest revision that was not taken back."""
+        of_the_day = EndOfDayReconciliation.objects.exclude(TAKEN_BACK).filter(clinic_day=OuterRef("clinic_day"))
+        return self.filter(pk=Subquery(of_the_day.order_by("-revision").values("pk")[:1]))
 
 
 def _figure(label: Any) -> models.DecimalField:
@@ -77,8 +87,21 @@ class EndOfDayReconciliation(Owned):
     entry = models.OneToOneField(
         JournalEntry, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("journal entry")
     )
+    reopened_by = _person(_("reopened by"))
+    reopened_at = models.DateTimeField(_("reopened"), null=True, blank=True)
+    reopen_reason = models.CharField(_("why reopened"), max_length=1000, blank=True)
+    reversal = models.OneToOneField(
+        JournalEntry,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("reversal of the revision before"),
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    objects = DayCloseQuerySet.as_manager()
 
     class Meta:
         ordering = ("-reconciliation_date", "-revision")
@@ -86,7 +109,7 @@ class EndOfDayReconciliation(Owned):
         verbose_name_plural = _("day closes")
         constraints = (
             laws.owned("day_close"),
-            *laws.same_administration("day_close", "clinic_day", "entry"),
+            *laws.same_administration("day_close", "clinic_day", "entry", "reversal"),
             models.UniqueConstraint(fields=["clinic_day", "revision"], name="one_close_per_revision"),
             models.UniqueConstraint(fields=["administration", "number", "revision"], name="day_close_number"),
             models.CheckConstraint(
@@ -105,11 +128,16 @@ class EndOfDayReconciliation(Owned):
                 ),
                 name="settled_is_the_sum_of_methods",
             ),
+            models.CheckConstraint(
+                condition=Q(revision=1) | Q(reopened_at__isnull=False) & ~Q(reopen_reason=""),
+                name="revision_has_a_reason",
+            ),
         )
         indexes = (models.Index(fields=["administration", "-reconciliation_date"], name="day_close_date"),)
         triggers = (
             triggers.close_append_only,
             triggers.close_dated,
+            triggers.close_revises,
             *laws.numbered("'day_close'", when="NEW.revision = 1"),
             laws.no_truncate(),
         )

@@ -58,15 +58,19 @@ class Visit(Owned):
     class Status(models.TextChoices):
         ACTIVE = "ACTIVE", _("Active")
         CLOSED = "CLOSED", _("Closed")
+        CANCELLED = "CANCELLED", _("Cancelled")
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="visits", verbose_name=_("patient"))
     date = models.DateField(_("date"), help_text=_("The administration's local date at which it began."))
-    status = models.CharField(_("status"), max_length=6, choices=Status.choices, default=Status.ACTIVE)
+    status = models.CharField(_("status"), max_length=9, choices=Status.choices, default=Status.ACTIVE)
     is_inpatient = models.BooleanField(_("inpatient"), default=False, help_text=_("Stays open at the day close."))
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     started_at = models.DateTimeField(_("started"), default=timezone.now)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     closed_by_day_close = models.BooleanField(default=False, editable=False)
+    ended_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    cancel_reason = models.CharField(_("why cancelled"), max_length=200, blank=True)
+    version = models.PositiveIntegerField(default=1, editable=False, help_text="Moves with every change of the facts.")
     registered_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     idempotency_key = models.CharField(max_length=200, blank=True, editable=False)
     source = models.CharField(max_length=200, blank=True, editable=False)
@@ -79,7 +83,8 @@ class Visit(Owned):
             laws.owned("visit"),
             *laws.same_administration("visit", "patient"),
             models.CheckConstraint(
-                condition=Q(status="ACTIVE", ended_at=None) | Q(status="CLOSED", ended_at__isnull=False),
+                condition=Q(status="ACTIVE", ended_at=None)
+                | Q(status__in=["CLOSED", "CANCELLED"], ended_at__isnull=False),
                 name="visit_closed_has_end",
             ),
             models.UniqueConstraint(
@@ -92,7 +97,9 @@ class Visit(Owned):
         indexes = (
             models.Index(fields=["administration", "date", "status"], name="visit_date"),
             models.Index(fields=["administration", "date"], condition=Q(status="ACTIVE"), name="visit_active"),
+            models.Index(fields=["administration", "ended_at"], name="visit_ended"),
         )
+        triggers = (triggers.visit_versioned,)
 
     def __str__(self) -> str:
         return f"{self.patient} · {self.date}"

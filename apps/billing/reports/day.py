@@ -1,40 +1,85 @@
 """The figures of one clinic day, each the sum of rows that can be listed."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, Max, Min, Q, Sum, Window
+from django.db.models import Count, F, Max, Min, Model, Q, Sum, Window
 from django.db.models.functions import Lag
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
-from apps.billing.models import Bill, ClinicDay, EndOfDayReconciliation, Outstanding, Payment, Visit
+from apps.billing.models import (
+    Bill,
+    CashMovement,
+    ClaimSettlement,
+    ClinicDay,
+    EndOfDayReconciliation,
+    Leak,
+    Outstanding,
+    Payment,
+    TopUp,
+    Visit,
+    WriteOff,
+)
+from apps.billing.reports import paystack, wallets
+from apps.billing.reports.drawers import DrawerOfDay, drawers_of, terminal_totals
 from apps.core.money import ZERO, text, total
 
 Method = Payment.Method
 MONEY = (Method.CASH, Method.CARD, Method.TRANSFER, Method.PAYSTACK)
-
+DOCUMENTS: dict[str, type[Model]] = {
+    "bills": Bill,
+    "payments": Payment,
+    "top_ups": TopUp,
+    "cash_movements": CashMovement,
+}
 
 # What a mismatch says to a person; the report keeps its code and facts.
 MISMATCHES = {
     "BILLS_AND_PAYMENTS_DISAGREE": _("What bills leave open does not follow from their payments: {amount}."),
     "REFERENCE_REPEATED": _("{receipt}: the {method} reference {reference} was used before."),
     "NUMBER_GAP": _("{count} numbers of {document} are missing."),
+    "DRAWER_DIFFERS": _("{drawer}: {counted} was counted, {expected} was expected, a difference of {amount}."),
+    "DRAWER_NOT_COUNTED": _("{drawer} was not counted."),
+    "TERMINAL_DIFFERS": _("The terminals say {said}, the card payments and top-ups add up to {taken}: {amount}."),
+    **paystack.MISMATCHES,
+    **wallets.MISMATCHES,
 }
+# And how to mend it.
+WAYS_OUT = {
+    "BILLS_AND_PAYMENTS_DISAGREE": _("Nobody at the desk can cause or mend it: have verify_books run, and report it."),
+    "REFERENCE_REPEATED": _("Hold the slip against both receipts. Refund the one that was entered twice."),
+    "NUMBER_GAP": _("A document was removed behind Daybook's back: have verify_books run, and report it."),
+    "DRAWER_DIFFERS": _("Look for a receipt or a pay-out that is missing, and say in a note what you found."),
+    "DRAWER_NOT_COUNTED": _("Count the drawer: the day is signed once every drawer is counted."),
+    "TERMINAL_DIFFERS": _("Look for a slip without a payment or a payment without a slip, and enter what is missing."),
+    "WALLET_DIFFERS": _("Nobody at the desk can cause or mend it: have verify_books run, and report it."),
+    "WALLET_OVERDRAWN": _("Top the wallet up, or refund what was paid from it and have it paid in another way."),
+    **paystack.WAYS_OUT,
+    "WALLET_STATED_DIFFERS": _("Compare the movements with the earlier system, and enter what is missing."),
+}
+_AMOUNTS = {"amount", "balance", "stated", "counted", "expected", "said", "taken", "provider", "books"}
 
 
 def describe(mismatch: dict[str, Any]) -> str:
     """A mismatch of a day close in the reader's language."""
     words = dict(mismatch)
-    if "amount" in words:
-        words["amount"] = number_format(Decimal(words["amount"]), use_l10n=True, force_grouping=True)
+    for name in _AMOUNTS & set(words):
+        words[name] = number_format(Decimal(words[name]), use_l10n=True, force_grouping=True)
     if "method" in words:
         words["method"] = Method(words["method"]).label
     if "document" in words:
-        words["document"] = {"bills": Bill, "payments": Payment}[words["document"]]._meta.verbose_name_plural
+        words["document"] = DOCUMENTS[words["document"]]._meta.verbose_name_plural
     return str(MISMATCHES[mismatch["code"]]).format(**words)
+
+
+def way_out(mismatch: dict[str, Any]) -> str:
+    """How a mismatch is mended, in the reader's language."""
+    return str(WAYS_OUT.get(mismatch["code"], ""))
 
 
 @dataclass(frozen=True)
@@ -71,75 +116,118 @@ class DayFigures:
         return changed
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """What the rows of a day add up to, grouped as the database answered them."""
+
+    payments: list[dict[str, Any]]
+    top_ups: list[dict[str, Any]]
+    bills: list[dict[str, Any]]
+    movements: list[dict[str, Any]]
+
+    @property
+    def numbered(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        yield from {
+            "payments": self.payments,
+            "bills": self.bills,
+            "top_ups": self.top_ups,
+            "cash_movements": self.movements,
+        }.items()
+
+
 def day_figures(day: ClinicDay) -> DayFigures:
-    """Compute the figures of ``day`` from its rows, as of the end of that date."""
+    """Compute the figures of ``day`` from its rows, as of the end of that date.
+
+    Leaks are those that stand open: the service that prepares a close looks for new ones first, a read never does.
+    """
     code = day.administration.currency
-    payments: list[Any] = list(
-        Payment.objects.filter(clinic_day=day)
-        .order_by()
-        .values("method", "kind")
-        .annotate(
-            sum=Sum("amount"),
-            rows=Count("*"),
-            low=Min("number"),
-            high=Max("number"),
-            late=Count("late_for"),
-            late_sum=Sum("amount", filter=Q(late_for__isnull=False), default=ZERO),
-            repeats=Count("number", filter=Q(repeats_reference=True)),
-        )
-    )
-    bills: list[Any] = list(
-        Bill.objects.filter(clinic_day=day)
-        .order_by()
-        .values("kind")
-        .annotate(
-            sum_net=Sum("net"),
-            sum_vat=Sum("vat"),
-            sum_gross=Sum("gross"),
-            rows=Count("*"),
-            low=Min("number"),
-            high=Max("number"),
-        )
-    )
-    settled = {method: total(row["sum"] for row in payments if row["method"] == method) for method in Method}
-    refunds = -total(row["sum"] for row in payments if row["kind"] != Payment.Kind.PAYMENT)
-    outstanding = _outstanding(day)
-    mismatches = [*_mismatches(day, payments, bills, outstanding, total(settled.values()), code)]
+    rows = _rows(day)
+    settled = {method: total(row["sum"] for row in rows.payments if row["method"] == method) for method in Method}
+    topped = {method: total(row["sum"] for row in rows.top_ups if row["method"] == method) for method in MONEY}
+    outstanding, leaks, drawers = _outstanding(day), _leaks(day), drawers_of(day)
+    terminals = [
+        {"terminal": one.terminal, "batch": one.batch, "total": text(one.total, code), "count": one.payments_count}
+        for one in terminal_totals(day)
+    ]
+    card = settled[Method.CARD] + topped[Method.CARD]
+    mismatches = [
+        *_bills_and_payments(day, rows, outstanding, code),
+        *_drawers_differing(drawers, code),
+        *_terminals_differing(terminals, card, code),
+        *paystack.mismatches_of(day),
+        *wallets.mismatches_of(day),
+        *_repeated_references(day, rows, code),
+        *_number_gaps(day, rows),
+    ]
     return DayFigures(
         **{f"total_{method.lower()}": settled[method] for method in Method},
         total_revenue=total(settled.values()),
-        total_refunds=refunds,
-        total_wallet_topups=ZERO,
-        money_in=total(settled[method] for method in MONEY),
-        total_billed=total(row["sum_net"] for row in bills),
+        total_refunds=-total(row["sum"] for row in rows.payments if row["given"]),
+        total_wallet_topups=total(topped.values()),
+        money_in=total(settled[method] + topped[method] for method in MONEY),
+        total_billed=total(row["sum_net"] for row in rows.bills),
         total_outstanding=outstanding["patient"] + outstanding["payer"],
         outstanding_visits_count=outstanding["visits"],
-        revenue_leaks_detected=0,
-        revenue_leaks_amount=ZERO,
+        revenue_leaks_detected=leaks["count"],
+        revenue_leaks_amount=leaks["sum"],
         total_visits=Visit.objects.filter(administration=day.administration_id, date=day.date).count(),
         has_mismatches=bool(mismatches),
         mismatch_details=mismatches,
         breakdown={
-            "methods": {method: _method(method, payments, code) for method in Method},
+            "methods": {method: _method(method, rows.payments, code) for method in Method},
+            "top_ups": {method: _method(method, rows.top_ups, code) for method in MONEY},
             "bills": {
-                "billed": text(total(row["sum_gross"] for row in bills if row["kind"] == Bill.Kind.BILL), code),
-                "credited": text(-total(row["sum_gross"] for row in bills if row["kind"] != Bill.Kind.BILL), code),
-                "vat": text(total(row["sum_vat"] for row in bills), code),
-                "count": sum(row["rows"] for row in bills),
+                "billed": text(total(row["sum"] for row in rows.bills if row["kind"] == Bill.Kind.BILL), code),
+                "credited": text(-total(row["sum"] for row in rows.bills if row["kind"] != Bill.Kind.BILL), code),
+                "vat": text(total(row["sum_vat"] for row in rows.bills), code),
+                "count": sum(row["rows"] for row in rows.bills),
             },
             "outstanding": {name: text(outstanding[name], code) for name in ("patient", "payer", "own_day", "credits")},
             "late": {
-                "payments_count": sum(row["late"] for row in payments),
-                "amount": text(total(row["late_sum"] for row in payments), code),
+                "payments_count": sum(row["late"] for row in rows.payments),
+                "amount": text(total(row["late_sum"] for row in rows.payments), code),
             },
-            "not_yet_counted": ["wallet_topups", "revenue_leaks", "drawers"],
+            "late_for": _late_for(day, rows, code),
+            "drawers": [_drawer(one, code) for one in drawers],
+            "terminals": terminals,
+            "leaks": {
+                "older_count": leaks["older_count"],
+                "older_amount": text(leaks["older_sum"], code),
+                "unpriced_count": leaks["unpriced_count"],
+            },
         },
     )
 
 
-def _method(method: str, payments: list[dict[str, Any]], code: str) -> dict[str, Any]:
-    taken = [row for row in payments if row["method"] == method and row["kind"] == Payment.Kind.PAYMENT]
-    given = [row for row in payments if row["method"] == method and row["kind"] != Payment.Kind.PAYMENT]
+def _rows(day: ClinicDay) -> _Rows:
+    return _Rows(
+        payments=_grouped(
+            Payment, day, "method", given=~Q(kind=Payment.Kind.PAYMENT), repeats=Count("id", filter=_REPEATED)
+        ),
+        top_ups=_grouped(TopUp, day, "method", given=Q(amount__lt=0)),
+        bills=_grouped(Bill, day, "kind", of="gross", sum_net=Sum("net"), sum_vat=Sum("vat")),
+        movements=_grouped(CashMovement, day, "kind", late=False),
+    )
+
+
+_REPEATED = Q(repeats_reference=True)
+
+
+def _grouped(
+    model: Any, day: ClinicDay, by: str, *, of: str = "amount", given: Q | None = None, late: bool = True, **more: Any
+) -> list[dict[str, Any]]:
+    """Sum, number of rows and first and last number by ``by``; what was ``given`` back stands apart."""
+    keys = {} if given is None else {"given": given}
+    if late:
+        more["late"] = Count("late_for")
+        more["late_sum"] = Sum(of, filter=Q(late_for__isnull=False), default=ZERO)
+    grouped = model.objects.filter(clinic_day=day).order_by().annotate(**keys).values(by, *keys)
+    return list(grouped.annotate(sum=Sum(of), rows=Count("*"), low=Min("number"), high=Max("number"), **more))
+
+
+def _method(method: str, rows: list[dict[str, Any]], code: str) -> dict[str, Any]:
+    taken = [row for row in rows if row["method"] == method and not row["given"]]
+    given = [row for row in rows if row["method"] == method and row["given"]]
     return {
         "gross": text(total(row["sum"] for row in taken), code),
         "refunds": text(-total(row["sum"] for row in given), code),
@@ -147,6 +235,64 @@ def _method(method: str, payments: list[dict[str, Any]], code: str) -> dict[str,
         "payments_count": sum(row["rows"] for row in taken),
         "refunds_count": sum(row["rows"] for row in given),
     }
+
+
+def _drawer(drawer: DrawerOfDay, code: str) -> dict[str, Any]:
+    amounts = (
+        *("opening_float", "payments", "top_ups", "refunds", "pay_ins", "pay_outs", "deposits"),
+        *("expected", "counted", "difference", "retained"),
+    )
+    stated = {name: getattr(drawer, name) for name in amounts}
+    return {
+        "drawer_id": str(drawer.drawer.pk),
+        "drawer": str(drawer.drawer),
+        **{name: None if amount is None else text(amount, code) for name, amount in stated.items()},
+    }
+
+
+def _leaks(day: ClinicDay) -> dict[str, Any]:
+    """Open leaks that became one on the day, and beside them those of earlier days and those without a price."""
+    of_the_day, before = Q(day=day.date), Q(day__lt=day.date)
+    leaks: dict[str, Any] = Leak.objects.filter(
+        administration=day.administration_id, state=Leak.State.OPEN, day__lte=day.date
+    ).aggregate(
+        count=Count("id", filter=of_the_day),
+        sum=Sum("amount", filter=of_the_day, default=ZERO),
+        older_count=Count("id", filter=before),
+        older_sum=Sum("amount", filter=before, default=ZERO),
+        unpriced_count=Count("id", filter=of_the_day & Q(amount=None)),
+    )
+    return leaks
+
+
+def _late_for(day: ClinicDay, rows: _Rows, code: str) -> list[dict[str, Any]]:
+    """What was born into the day but belongs to finalized ones: by the day, with its close."""
+    documents: dict[str, tuple[Any, str, list[dict[str, Any]]]] = {
+        "payments": (Payment, "amount", rows.payments),
+        "top_ups": (TopUp, "amount", rows.top_ups),
+        "bills": (Bill, "gross", rows.bills),
+    }
+    found: dict[Any, dict[str, Any]] = defaultdict(dict)
+    for name, (model, amount, grouped) in documents.items():
+        if any(row["late"] for row in grouped):
+            late = model.objects.filter(clinic_day=day, late_for__isnull=False).order_by().values("late_for")
+            for row in late.annotate(rows=Count("*"), sum=Sum(amount)):
+                found[row["late_for"]][name] = row
+    if not found:
+        return []
+    days = ClinicDay.objects.filter(pk__in=found).order_by("date")
+    closes = EndOfDayReconciliation.objects.filter(clinic_day__in=found, revision=1)
+    names = {close.clinic_day_id: str(close) for close in closes}
+    nothing = {"rows": 0, "sum": ZERO}
+    return [
+        {
+            "close": names.get(late.pk, ""),
+            "date": late.date.isoformat(),
+            **{f"{name}_count": found[late.pk].get(name, nothing)["rows"] for name in documents},
+            **{f"{name}_amount": text(found[late.pk].get(name, nothing)["sum"], code) for name in documents},
+        }
+        for late in days
+    ]
 
 
 def _outstanding(day: ClinicDay) -> dict[str, Any]:
@@ -162,31 +308,61 @@ def _outstanding(day: ClinicDay) -> dict[str, Any]:
             own_day=Sum("amount", filter=owed & Q(clinic_day=day), default=ZERO),
             credits=-Sum("amount", filter=Q(amount__lt=0), default=ZERO),
             visits=Count("visit", filter=owed, distinct=True),
-            balance=Sum("amount", filter=patient, default=ZERO),
+            patients_balance=Sum("amount", filter=patient, default=ZERO),
+            payers_balance=Sum("amount", filter=payer, default=ZERO),
         )
     )
     return sums
 
 
-def _mismatches(
-    day: ClinicDay,
-    payments: list[dict[str, Any]],
-    bills: list[dict[str, Any]],
-    outstanding: dict[str, Any],
-    settled: Decimal,
-    code: str,
-) -> Any:
-    """What does not agree, each as {code, message, ...}: computed from the rows, not believed."""
+# What does not agree, each as {code, ...facts}: computed from the rows, not believed. --------------------------------
+
+
+def _bills_and_payments(
+    day: ClinicDay, rows: _Rows, outstanding: dict[str, Any], code: str
+) -> Iterator[dict[str, Any]]:
+    """What is open moved by what was billed, paid, taken over by payers, settled by them and written off."""
+    patient, payer = Q(debtor=Outstanding.Debtor.PATIENT), Q(debtor=Outstanding.Debtor.PAYER)
     before = Outstanding.objects.filter(
-        administration=day.administration_id,
-        debtor=Outstanding.Debtor.PATIENT,
-        during__contains=day.date - timedelta(days=1),
-    ).aggregate(balance=Sum("amount", default=ZERO))["balance"]
-    moved = total(row["sum_gross"] for row in bills) - settled
-    if difference := outstanding["balance"] - before - moved:
-        yield {"code": "BILLS_AND_PAYMENTS_DISAGREE", "amount": text(difference, code)}
+        administration=day.administration_id, during__contains=day.date - timedelta(days=1)
+    ).aggregate(patients=Sum("amount", filter=patient, default=ZERO), payers=Sum("amount", filter=payer, default=ZERO))
+    claims = ClaimSettlement.objects.filter(clinic_day=day).aggregate(
+        all=Sum("amount", default=ZERO),
+        back=Sum("amount", filter=Q(kind=ClaimSettlement.Kind.PATIENT), default=ZERO),
+    )
+    given_up = WriteOff.objects.filter(clinic_day=day, claim=None, approved_at__isnull=False).aggregate(
+        sum=Sum("amount", default=ZERO)
+    )["sum"]
+    billed, settled = total(row["sum"] for row in rows.bills), total(row["sum"] for row in rows.payments)
+    covered = total(row["sum"] for row in rows.payments if row["method"] in Payment.COVER)
+    for difference in (
+        outstanding["patients_balance"] - before["patients"] - (billed - settled + claims["back"] - given_up),
+        outstanding["payers_balance"] - before["payers"] - (covered - claims["all"]),
+    ):
+        if difference:
+            yield {"code": "BILLS_AND_PAYMENTS_DISAGREE", "amount": text(difference, code)}
+
+
+def _drawers_differing(drawers: Iterable[DrawerOfDay], code: str) -> Iterator[dict[str, Any]]:
+    for one in drawers:
+        facts = {"drawer_id": str(one.drawer.pk), "drawer": str(one.drawer)}
+        if one.counted is None:
+            yield {"code": "DRAWER_NOT_COUNTED", **facts}
+        elif one.difference:
+            said = {"counted": one.counted, "expected": one.expected, "amount": one.difference}
+            yield {"code": "DRAWER_DIFFERS", **facts, **{name: text(amount, code) for name, amount in said.items()}}
+
+
+def _terminals_differing(terminals: list[dict[str, Any]], card: Decimal, code: str) -> Iterator[dict[str, Any]]:
+    said = total(Decimal(one["total"]) for one in terminals)
+    if terminals and said != card:
+        facts = {"said": said, "taken": card, "amount": said - card}
+        yield {"code": "TERMINAL_DIFFERS", **{name: text(amount, code) for name, amount in facts.items()}}
+
+
+def _repeated_references(day: ClinicDay, rows: _Rows, code: str) -> Iterator[dict[str, Any]]:
     repeated = Payment.objects.filter(clinic_day=day, repeats_reference=True).order_by("number")
-    for payment in repeated[:100] if any(row["repeats"] for row in payments) else ():
+    for payment in repeated[:100] if any(row["repeats"] for row in rows.payments) else ():
         yield {
             "code": "REFERENCE_REPEATED",
             "payment_id": str(payment.pk),
@@ -195,12 +371,15 @@ def _mismatches(
             "reference": payment.reference,
             "amount": text(payment.amount, code),
         }
-    for document, model, rows in (("payments", Payment, payments), ("bills", Bill, bills)):
-        if missing := _missing_numbers(model, day, rows):
+
+
+def _number_gaps(day: ClinicDay, rows: _Rows) -> Iterator[dict[str, Any]]:
+    for document, grouped in rows.numbered:
+        if missing := _missing_numbers(DOCUMENTS[document], day, grouped):
             yield {"code": "NUMBER_GAP", "document": document, "count": missing}
 
 
-def _missing_numbers(model: type[Payment] | type[Bill], day: ClinicDay, rows: list[dict[str, Any]]) -> int:
+def _missing_numbers(model: Any, day: ClinicDay, rows: list[dict[str, Any]]) -> int:
     """How many of the day's numbers follow none: each run of them is asked for the number before its first."""
     if not rows:
         return 0

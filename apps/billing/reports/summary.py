@@ -5,10 +5,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import OuterRef, Subquery, Sum
+from django.db.models import Sum
 
 from apps.billing.errors import RangeReversed
 from apps.billing.models import ClinicDay, EndOfDayReconciliation
+from apps.billing.reports.drawers import days_hidden
 from apps.core.models import Administration
 from apps.core.money import ZERO
 
@@ -29,7 +30,8 @@ class Summary:
     """Day closes from ``start_date`` to ``end_date`` inclusive, drafts included and cancelled ones not.
 
     Amounts are in the book currency. ``total_outstanding`` is a balance, so it is the last close's and not a sum;
-    ``days_without_close`` are dates with activity; ``previous`` is the range of the same length before.
+    ``days_without_close`` are dates with activity; ``previous`` is the range of the same length before. While
+    ``cash_hidden`` a day of the range waits for a count, and no door shows what would tell its cash.
     """
 
     administration: Administration
@@ -48,6 +50,7 @@ class Summary:
     total_revenue_leaks: int
     total_revenue_leaks_amount: Decimal
     days_without_close: list[date]
+    cash_hidden: bool
     previous: "Summary | None"
 
 
@@ -60,11 +63,9 @@ def summary(administration: Administration, start: date, end: date) -> Summary:
 
 
 def _summary(administration: Administration, start: date, end: date, previous: Summary | None) -> Summary:
-    newest = EndOfDayReconciliation.objects.filter(clinic_day=OuterRef("clinic_day")).order_by("-revision")
     closes = (
-        EndOfDayReconciliation.objects.filter(
-            administration=administration, reconciliation_date__range=(start, end), pk=Subquery(newest.values("pk")[:1])
-        )
+        EndOfDayReconciliation.objects.current()
+        .filter(administration=administration, reconciliation_date__range=(start, end))
         .exclude(status=EndOfDayReconciliation.Status.CANCELLED)
         .order_by("reconciliation_date")
     )
@@ -74,6 +75,7 @@ def _summary(administration: Administration, start: date, end: date, previous: S
         total_revenue_leaks_amount=Sum("revenue_leaks_amount", default=ZERO),
     )
     last = closes.last()
+    unsigned = closes.exclude(status=EndOfDayReconciliation.Status.FINALIZED)  # a signed day was counted
     open_days = ClinicDay.objects.filter(administration=administration, date__range=(start, end)).without_close()
     return Summary(
         administration=administration,
@@ -82,6 +84,7 @@ def _summary(administration: Administration, start: date, end: date, previous: S
         total_reconciliations=closes.count(),
         total_outstanding=last.total_outstanding if last else ZERO,
         days_without_close=list(open_days.order_by("date").values_list("date", flat=True)),
+        cash_hidden=bool(days_hidden(unsigned.values_list("clinic_day", flat=True))),
         previous=previous,
         **sums,
     )

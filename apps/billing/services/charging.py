@@ -1,30 +1,25 @@
 """Visits and bills: register, charge, credit, close."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
 from django.db import transaction
 from django.utils import timezone
 
-from apps.billing.errors import AlreadyCredited, BillWithoutLines, PriceMissing
-from apps.billing.models import Bill, BillLine, Patient, Service, ServicePrice, Visit
+from apps.billing.errors import AlreadyCredited, BillWithoutLines, VisitBilled, VisitCancelled
+from apps.billing.models import Bill, BillLine, ClinicDay, Patient, Payer, Visit
 from apps.billing.services.days import day_for, local_date
+from apps.billing.services.discounts import give_discounts
+from apps.billing.services.ordering import cancel_open_orders, hold_orders
 from apps.billing.services.payments import Tender, take_payment
+from apps.billing.services.pricing import Charge, priced
 from apps.core.events import record
 from apps.core.locks import hold_key
 from apps.core.models import Administration, User
-from apps.core.money import quantize, total
+from apps.core.money import total
 from apps.core.permissions import Act, require
 
-
-@dataclass(frozen=True)
-class Charge:
-    """A service to be billed at its price of the day."""
-
-    service: Service
-    quantity: Decimal = Decimal(1)
+__all__ = ["Charge", "cancel_visit", "close_visit", "credit_bill", "issue_bill", "register_visit"]
 
 
 @transaction.atomic
@@ -34,6 +29,7 @@ def register_visit(
     patient: Patient,
     charges: Sequence[Charge],
     tenders: Sequence[Tender] = (),
+    payer: Payer | None = None,
     reason: str = "",
     is_inpatient: bool = False,
     by: User,
@@ -41,6 +37,7 @@ def register_visit(
 ) -> Visit:
     """Register a visit that begins now, bill its charges and take what is paid, all or nothing.
 
+    Charges are priced by the tariffs of ``payer``, and may bill what was ordered on an earlier visit of the patient.
     The same ``idempotency_key`` answers the visit that it made before. Raises what issue_bill and take_payment do.
     """
     require(by, Act.TAKE_PAYMENTS, administration.pk)
@@ -49,6 +46,8 @@ def register_visit(
         known = Visit.objects.filter(administration=administration, idempotency_key=idempotency_key).first()
         if known:
             return known
+    if tenders and not charges:
+        raise BillWithoutLines()
     visit = Visit.objects.create(
         administration=administration,
         patient=patient,
@@ -61,7 +60,7 @@ def register_visit(
     day_for(administration, visit.date)  # a visit alone is activity: the day will want its close
     record("billing.visit_registered", visit, by=by)
     if charges:
-        bill = issue_bill(patient=patient, charges=charges, visit=visit, by=by)
+        bill = issue_bill(patient=patient, charges=charges, visit=visit, payer=payer, by=by)
         for tender in tenders:
             take_payment(bill, tender=tender, by=by)
     return visit
@@ -69,25 +68,35 @@ def register_visit(
 
 @transaction.atomic
 def issue_bill(
-    *, patient: Patient, charges: Sequence[Charge], visit: Visit | None = None, day: date | None = None, by: User
+    *,
+    patient: Patient,
+    charges: Sequence[Charge],
+    visit: Visit | None = None,
+    payer: Payer | None = None,
+    day: date | None = None,
+    by: User,
 ) -> Bill:
-    """Bill ``charges`` to ``patient`` at the prices of ``day`` (today, when not given).
+    """Bill ``charges`` to ``patient`` at the prices of ``day`` (today, when not given), by the tariffs of ``payer``
+    where it has them.
 
-    Raises BillWithoutLines, or PriceMissing for a service without a price on that day.
+    Raises BillWithoutLines, VisitCancelled, what ``pricing.priced`` raises for a line, and what
+    ``ordering.hold_orders`` raises for an order.
     """
     administration = patient.administration
     require(by, Act.TAKE_PAYMENTS, administration.pk)
     if not charges:
         raise BillWithoutLines()
     wanted = day or local_date(administration)
-    prices = {
-        price.service_id: price
-        for price in ServicePrice.objects.on(wanted).filter(service__in=[charge.service for charge in charges])
-    }
-    lines = [
-        _priced(charge, prices.get(charge.service.pk), wanted, position) for position, charge in enumerate(charges, 1)
-    ]
-    return _issue(lines, patient=patient, visit=visit, day=wanted, by=by)
+    lines = priced(charges, payer=payer, day=wanted)
+    born = day_for(administration, wanted)  # the day is held before its visits, as closing it does
+    if visit and Visit.objects.select_for_update(no_key=True).get(pk=visit.pk).status == Visit.Status.CANCELLED:
+        raise VisitCancelled()
+    hold_orders(charges, patient=patient)
+    bill = _issue(lines, born=born, patient=patient, visit=visit, payer=payer, by=by)
+    reasons = (charge.discount_reason.strip() for charge in charges)
+    given = [(line, reason) for line, reason in zip(lines, reasons, strict=True) if line.discount]
+    give_discounts(given, administration=administration, by=by)
+    return bill
 
 
 @transaction.atomic
@@ -106,7 +115,11 @@ def credit_bill(bill: Bill, *, reason: str, by: User) -> Bill:
             code=line.code,
             description=line.description,
             quantity=-line.quantity,
+            order_id=line.order_id,
             unit_price=line.unit_price,
+            discount=-line.discount,
+            co_pay=-line.co_pay,
+            coverage_reason=line.coverage_reason,
             vat_code_id=line.vat_code_id,
             vat_rate=line.vat_rate,
             net=-line.net,
@@ -117,9 +130,10 @@ def credit_bill(bill: Bill, *, reason: str, by: User) -> Bill:
     ]
     return _issue(
         lines,
+        born=day_for(original.administration, local_date(original.administration)),
         patient=original.patient,
         visit=original.visit,
-        day=local_date(original.administration),
+        payer=original.payer,
         by=by,
         credits=original,
         reason=reason,
@@ -131,24 +145,46 @@ def close_visit(visit: Visit, *, by: User) -> Visit:
     """End ``visit``; it still takes payments. Closing it twice changes nothing."""
     require(by, Act.TAKE_PAYMENTS, visit.administration_id)
     if Visit.objects.filter(pk=visit.pk, status=Visit.Status.ACTIVE).update(
-        status=Visit.Status.CLOSED, ended_at=timezone.now()
+        status=Visit.Status.CLOSED, ended_at=timezone.now(), ended_by=by
     ):
         record("billing.visit_closed", visit, by=by)
     visit.refresh_from_db()
     return visit
 
 
+@transaction.atomic
+def cancel_visit(visit: Visit, *, reason: str, by: User) -> Visit:
+    """Say that ``visit`` did not take place, or should not count; what was ordered and not given goes with it.
+
+    Raises VisitCancelled when it was before, or VisitBilled while a bill of it is not credited.
+    """
+    require(by, Act.APPROVE, visit.administration_id)
+    visit = Visit.objects.select_for_update().get(pk=visit.pk)  # whoever bills or orders on it waits
+    if visit.status == Visit.Status.CANCELLED:
+        raise VisitCancelled()
+    if standing := visit.bills.filter(kind=Bill.Kind.BILL, credit_notes=None).order_by("number"):
+        raise VisitBilled(bills=", ".join(map(str, standing)))
+    visit.status, visit.cancel_reason, visit.ended_by = Visit.Status.CANCELLED, reason, by
+    visit.ended_at = visit.ended_at or timezone.now()
+    visit.save(update_fields=["status", "cancel_reason", "ended_by", "ended_at"])
+    record("billing.visit_cancelled", visit, by=by)
+    cancel_open_orders(visit, reason=reason, by=by)
+    visit.refresh_from_db(fields=["version"])
+    return visit
+
+
 def _issue(
     lines: Sequence[BillLine],
     *,
+    born: tuple[ClinicDay, ClinicDay | None],
     patient: Patient,
     visit: Visit | None,
-    day: date,
+    payer: Payer | None,
     by: User,
     credits: Bill | None = None,
     reason: str = "",
 ) -> Bill:
-    clinic_day, late_for = day_for(patient.administration, day)
+    clinic_day, late_for = born
     bill = Bill.objects.create(
         administration_id=patient.administration_id,
         clinic_day=clinic_day,
@@ -157,6 +193,7 @@ def _issue(
         credits=credits,
         patient=patient,
         visit=visit,
+        payer=payer,
         line_count=len(lines),
         net=total(line.net for line in lines),
         vat=total(line.vat for line in lines),
@@ -170,31 +207,3 @@ def _issue(
     bill.refresh_from_db(fields=["number"])
     record("billing.bill_issued" if credits is None else "billing.bill_credited", bill, by=by, gross=bill.gross)
     return bill
-
-
-def _priced(charge: Charge, price: ServicePrice | None, day: date, position: int) -> BillLine:
-    service = charge.service
-    if price is None:
-        raise PriceMissing(service=str(service), date=day)
-    code, rate = service.administration.currency, service.vat_code.rate / 100
-    amount = quantize(price.price * charge.quantity, code)
-    if price.includes_vat:
-        net = quantize(amount / (1 + rate), code)
-        vat = amount - net
-    else:
-        net, vat = amount, quantize(amount * rate, code)
-    return BillLine(
-        administration_id=service.administration_id,
-        position=position,
-        service=service,
-        group_id=service.group_id,
-        code=service.code,
-        description=service.name,
-        quantity=charge.quantity,
-        unit_price=price.price,
-        vat_code=service.vat_code,
-        vat_rate=service.vat_code.rate,
-        net=net,
-        vat=vat,
-        gross=net + vat,
-    )

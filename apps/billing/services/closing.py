@@ -1,4 +1,4 @@
-"""Close a clinic day: prepare, refresh, review, finalize, cancel, note."""
+"""Close a clinic day: prepare, refresh, review, finalize, cancel, note, reopen."""
 
 from datetime import date, datetime
 from typing import Any
@@ -7,17 +7,46 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from apps.billing.errors import AlreadyFinalized, DayChanged, DayCloseCancelled, DayInFuture, NotACleanDay
-from apps.billing.models import Bill, CloseNote, EndOfDayReconciliation, Payment, Visit
+from apps.billing.errors import (
+    AlreadyFinalized,
+    BornSinceReopened,
+    CashNotCounted,
+    CloseSuperseded,
+    DayChanged,
+    DayCloseCancelled,
+    DayInFuture,
+    NotACleanDay,
+    NotFinalized,
+    ReasonRequired,
+)
+from apps.billing.models import (
+    Bill,
+    CashMovement,
+    ClaimSettlement,
+    CloseNote,
+    Discount,
+    DrawerCount,
+    EndOfDayReconciliation,
+    Payment,
+    Remittance,
+    Shift,
+    TerminalBatch,
+    TopUp,
+    Visit,
+    WriteOff,
+)
 from apps.billing.reports.day import day_figures
+from apps.billing.reports.drawers import cash_hidden
 from apps.billing.services.day_entry import post_day
 from apps.billing.services.days import held_alone, local_date
+from apps.billing.services.leaks import refresh_leaks
+from apps.billing.services.sealing import seal_day
+from apps.billing.services.settings import settings_of
 from apps.core.errors import SecondPersonRequired
 from apps.core.events import record
 from apps.core.models import Administration, Membership, User
 from apps.core.permissions import Act, require, roles_of
 from apps.ledger.models import Seal
-from apps.ledger.services.sealing import seal
 
 Status = EndOfDayReconciliation.Status
 
@@ -36,7 +65,7 @@ def close_day(
     if day > local_date(administration):
         raise DayInFuture(date=day)
     clinic_day = held_alone(administration, day)
-    close = clinic_day.closes.order_by("-revision").first()
+    close = clinic_day.closes.current().first()
     if close and close.status != Status.CANCELLED:
         return close, False
 
@@ -45,10 +74,11 @@ def close_day(
     close.active_visits_closed += _close_active_visits(administration, day) if close_active_visits else 0
     close.prepared_by, close.prepared_at = by, timezone.now()
     close.reviewed_by = close.reviewed_at = None
+    refresh_leaks(clinic_day)
     day_figures(clinic_day).write_to(close)
     close.save()
     close.refresh_from_db(fields=["number", "reconciliation_date"])
-    record("billing.day_prepared", close, by=by, date=day, total_revenue=close.total_revenue)
+    record("billing.day_prepared", close, by=by, date=day)  # no figure: whoever counts may read it before the count
     return close, True
 
 
@@ -62,7 +92,7 @@ def refresh_day(close: EndOfDayReconciliation, *, by: User) -> EndOfDayReconcili
     close = _draft(close)
     _refresh(close)
     close.save()
-    record("billing.day_refreshed", close, by=by, total_revenue=close.total_revenue)
+    record("billing.day_refreshed", close, by=by)
     return close
 
 
@@ -91,7 +121,8 @@ def finalize_day(
 
     ``seen`` is the ``updated_at`` of the report that the person looked at; when the figures moved since, DayChanged
     is raised instead of signing what nobody saw. What was posted since the last seal is sealed. Raises
-    AlreadyFinalized, DayCloseCancelled, SecondPersonRequired, NotACleanDay, and what posting may refuse.
+    AlreadyFinalized, DayCloseCancelled, CashNotCounted, SecondPersonRequired, NotACleanDay, and what posting may
+    refuse.
     """
     require(by, Act.FINALIZE_CLOSE, close.administration_id)
     close = _draft(close)
@@ -99,13 +130,16 @@ def finalize_day(
     changed = _refresh(close)
     if seen is not None and (changed or seen != looked_at):
         raise DayChanged()
+    if cash_hidden(close.clinic_day):  # nobody signs what nobody may see; a drawer left open would stay so for ever
+        raise CashNotCounted(date=close.reconciliation_date)
     alone = by.pk in preparers(close)
     if alone and not close.administration.single_sign_off:
         raise SecondPersonRequired()
     if roles_of(by).get(close.administration_id) == Membership.Role.RECEPTIONIST and not is_clean(close):
         raise NotACleanDay()
 
-    close.entry = post_day(close, by=by)
+    posted = post_day(close, by=by)
+    close.entry, close.reversal = posted.entry, posted.reversal
     close.status = Status.FINALIZED
     close.single_sign_off = alone
     close.finalized_by, close.finalized_at = by, timezone.now()
@@ -114,7 +148,7 @@ def finalize_day(
     close.clinic_day.save(update_fields=["is_finalized"])
     _note(close, note, by)
     record("billing.day_finalized", close, by=by, total_revenue=close.total_revenue, entry=close.entry_id)
-    seal(close.administration, reason=_seal_reason(close), by=by)
+    seal_day(close, by=by)
     return close
 
 
@@ -131,14 +165,83 @@ def _seal_reason(close: EndOfDayReconciliation) -> str:
 
 @transaction.atomic
 def cancel_day(close: EndOfDayReconciliation, *, by: User, reason: str) -> EndOfDayReconciliation:
-    """Take a draft back; creating the close of that date again makes it a draft. Raises as refresh_day."""
-    require(by, Act.PREPARE_CLOSE, close.administration_id)
+    """Take a draft back; creating the close of that date again makes it a draft.
+
+    A revision that is taken back leaves the day as it was signed before. Raises as refresh_day, and
+    BornSinceReopened.
+    """
+    require(by, Act.PREPARE_CLOSE if close.revision == 1 else Act.REOPEN_CLOSE, close.administration_id)
     close = _draft(close)
+    if close.revision > 1:
+        if born := _born_since(close):
+            raise BornSinceReopened(count=born, close=str(close))
+        close.clinic_day.is_finalized = True
+        close.clinic_day.save(update_fields=["is_finalized"])
     close.status = Status.CANCELLED
     close.save()
     _note(close, reason, by)
     record("billing.day_cancelled", close, by=by)
     return close
+
+
+@transaction.atomic
+def reopen_day(close: EndOfDayReconciliation, *, reason: str, by: User) -> EndOfDayReconciliation:
+    """Begin the next revision of a finalized ``close``, a draft under its number; its day takes rows again.
+
+    The day keeps its rows, and what was late for it stays where it is. Nothing is posted before the revision is
+    finalized. Raises NotFinalized, CloseSuperseded, ReasonRequired, or SecondPersonRequired when
+    ``by`` is who signed.
+    """
+    require(by, Act.REOPEN_CLOSE, close.administration_id)
+    day = held_alone(close.administration, close.reconciliation_date)
+    current = day.closes.current().select_related("administration").get()
+    if current.status != Status.FINALIZED:
+        raise NotFinalized(close=str(current))
+    if close.pk != current.pk:
+        raise CloseSuperseded(close=str(close), current=str(current))
+    if not reason.strip():
+        raise ReasonRequired()
+    if by.pk == current.finalized_by_id and not current.administration.single_sign_off:
+        raise SecondPersonRequired()
+    # One that was taken back is taken up again: a revision follows a finalized one.
+    revision = day.closes.filter(revision=current.revision + 1).first() or EndOfDayReconciliation(
+        administration=day.administration,
+        clinic_day=day,
+        number=current.number,
+        revision=current.revision + 1,
+        active_visits_closed=current.active_visits_closed,
+    )
+    revision.status = Status.DRAFT
+    revision.prepared_by = revision.reopened_by = by
+    revision.prepared_at = revision.reopened_at = timezone.now()
+    revision.reviewed_by = revision.reviewed_at = None
+    revision.reopen_reason = reason.strip()
+    refresh_leaks(day)
+    day_figures(day).write_to(revision)
+    revision.save()
+    revision.refresh_from_db(fields=["reconciliation_date"])
+    day.is_finalized = False  # once the draft is there: the law asks for it
+    day.save(update_fields=["is_finalized"])
+    record("billing.day_reopened", revision, by=by, date=day.date)
+    return revision
+
+
+def _born_since(close: EndOfDayReconciliation) -> int:
+    """How many rows were added to the day of ``close`` after it was reopened."""
+    rows = {"clinic_day": close.clinic_day_id}
+    tables: tuple[tuple[Any, str], ...] = (
+        (Bill, "issued_at"),
+        (Payment, "taken_at"),
+        (TopUp, "taken_at"),
+        (Shift, "opened_at"),
+        (CashMovement, "at"),
+        (DrawerCount, "counted_at"),
+        (TerminalBatch, "at"),
+        (Remittance, "at"),
+        (ClaimSettlement, "at"),
+        (WriteOff, "approved_at"),
+    )
+    return sum(table.objects.filter(**rows, **{f"{at}__gt": close.reopened_at}).count() for table, at in tables)
 
 
 @transaction.atomic
@@ -164,6 +267,7 @@ def _draft(close: EndOfDayReconciliation) -> EndOfDayReconciliation:
 
 
 def _refresh(close: EndOfDayReconciliation) -> bool:
+    refresh_leaks(close.clinic_day)
     changed = day_figures(close.clinic_day).write_to(close)
     if changed:
         close.reviewed_by = close.reviewed_at = None
@@ -171,16 +275,30 @@ def _refresh(close: EndOfDayReconciliation) -> bool:
 
 
 def preparers(close: EndOfDayReconciliation) -> set[Any]:
-    """Everyone who prepared the close, took money or gave it back that day."""
-    takers = Payment.objects.filter(clinic_day=close.clinic_day_id).order_by().values_list("taken_by", flat=True)
-    return {close.prepared_by_id, *takers.distinct()} - {None}
+    """Everyone who prepared the close, took money or gave it back, moved cash or counted it that day."""
+    of_the_day = {"clinic_day": close.clinic_day_id}
+    people = (
+        Payment.objects.filter(**of_the_day).order_by().values_list("taken_by"),
+        TopUp.objects.filter(**of_the_day).order_by().values_list("taken_by"),
+        CashMovement.objects.filter(**of_the_day).order_by().values_list("by"),
+        DrawerCount.objects.filter(shift__clinic_day=close.clinic_day_id).order_by().values_list("counted_by"),
+    )
+    return {close.prepared_by_id, *(person for (person,) in people[0].union(*people[1:]))} - {None}
 
 
 def is_clean(close: EndOfDayReconciliation) -> bool:
-    """Prepared by a person, nothing that does not agree, no refund and no credit note."""
-    given_back = Payment.objects.filter(~Q(kind=Payment.Kind.PAYMENT), clinic_day=close.clinic_day_id)
-    credited = Bill.objects.filter(clinic_day=close.clinic_day_id, kind=Bill.Kind.CREDIT_NOTE)
-    return not (close.prepared_by_id is None or close.has_mismatches or given_back.exists() or credited.exists())
+    """Prepared by a person; nothing that does not agree, such as a drawer; no refund, no credit note, and no discount
+    beyond the limit without approval."""
+    of_the_day = {"clinic_day": close.clinic_day_id}
+    limit = settings_of(close.administration).discount_limit
+    blemishes = (
+        Payment.objects.filter(~Q(kind=Payment.Kind.PAYMENT), **of_the_day),
+        TopUp.objects.filter(amount__lt=0, **of_the_day),
+        Bill.objects.filter(kind=Bill.Kind.CREDIT_NOTE, **of_the_day),
+        Discount.objects.filter(line__bill__clinic_day=close.clinic_day_id, approved_at=None, percentage__gt=limit),
+    )
+    prepared = close.prepared_by_id is not None
+    return prepared and not close.has_mismatches and not any(rows.exists() for rows in blemishes)
 
 
 def _close_active_visits(administration: Administration, day: date) -> int:

@@ -1,4 +1,4 @@
-"""Take payments and give refunds."""
+"""Take payments, give refunds, enter what a bank took back."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,9 +7,21 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Sum
 
-from apps.billing.errors import PayerRequired, PaymentBeyondBill, PaymentNotPositive
-from apps.billing.models import Bill, Outstanding, Payer, Payment
+from apps.billing.errors import (
+    NotChargedBack,
+    PayerOfAnotherKind,
+    PayerRequired,
+    PaymentBeyondBill,
+    PaymentNotPositive,
+    RefundBeyondPayment,
+    RefundNeedsAnother,
+    WalletBeyondBalance,
+)
+from apps.billing.models import Bill, Claim, Outstanding, Patient, Payer, Payment, Wallet
+from apps.billing.services.claims import claim_for, settle_what_is_answered
 from apps.billing.services.days import day_for, local_date
+from apps.billing.services.drawers import shift_for
+from apps.billing.services.wallets import balance_of
 from apps.core.errors import IdempotencyKeyOfAnother
 from apps.core.events import record
 from apps.core.locks import hold_key
@@ -20,12 +32,23 @@ from apps.core.permissions import Act, require
 
 @dataclass(frozen=True)
 class Tender:
-    """What somebody pays with: a positive amount in the book currency. Cover (HMO, INSURANCE) names its payer."""
+    """What somebody pays with: a positive amount in the book currency. Cover (HMO, INSURANCE) names its payer, and
+    the code by which the payer authorised it."""
 
     method: str
     amount: Decimal
     payer: Payer | None = None
     reference: str = ""
+    authorisation: str = ""
+
+
+# Whose money can be taken back by the bank, behind the clinic's back.
+CHARGED_BACK = (Payment.Method.CARD, Payment.Method.PAYSTACK)
+HAPPENED: dict[str, str] = {
+    Payment.Kind.PAYMENT: "billing.payment_taken",
+    Payment.Kind.REFUND: "billing.payment_refunded",
+    Payment.Kind.CHARGEBACK: "billing.payment_charged_back",
+}
 
 
 def owed(bill: Bill) -> Decimal:
@@ -49,8 +72,9 @@ def take_payment(
 ) -> Payment:
     """Take ``tender`` for ``bill``, into the clinic day of ``day`` (today, when not given).
 
-    With ``allow_excess`` what goes beyond the bill stays as a credit of the patient. The same ``idempotency_key``
-    answers the payment that it made before. Raises PaymentNotPositive, PayerRequired, PaymentBeyondBill,
+    Cash goes into the open shift of ``by``; cover is claimed from its payer. With ``allow_excess`` what goes beyond the
+    bill stays as a credit of the patient. The same ``idempotency_key`` answers the payment that it made before. Raises
+    PaymentNotPositive, PayerRequired, PayerOfAnotherKind, PaymentBeyondBill, WalletBeyondBalance,
     AmountHasTooManyDigits or IdempotencyKeyOfAnother.
     """
     administration = bill.administration
@@ -60,12 +84,16 @@ def take_payment(
         raise PaymentNotPositive()
     if (tender.method in Payment.COVER) != (tender.payer is not None):
         raise PayerRequired(method=tender.method)
+    if tender.payer and tender.payer.method != tender.method:
+        raise PayerOfAnotherKind(payer=tender.payer.name, method=tender.method)
     if known := _known(bill, idempotency_key, tender.method, amount):
         return known
     Bill.objects.select_for_update(no_key=True).get(pk=bill.pk)  # two payments of one bill wait for each other
     if not allow_excess and amount > (open_ := owed(bill)):
         raise PaymentBeyondBill(amount=amount, open=max(open_, ZERO), bill=str(bill))
-    return _born(
+    if tender.method == Payment.Method.WALLET:
+        _refuse_beyond_wallet(bill.patient, amount)
+    payment = _born(
         bill,
         day=day,
         by=by,
@@ -75,49 +103,121 @@ def take_payment(
         reference=tender.reference,
         idempotency_key=idempotency_key,
     )
+    if tender.payer:
+        claim_for(bill, tender.payer, authorisation=tender.authorisation)
+    return payment
 
 
 @transaction.atomic
 def refund_payment(
-    payment: Payment, *, amount: Decimal, reason: str, by: User, day: date | None = None, idempotency_key: str = ""
+    payment: Payment,
+    *,
+    amount: Decimal,
+    reason: str,
+    by: User,
+    day: date | None = None,
+    reference: str = "",
+    idempotency_key: str = "",
 ) -> Payment:
     """Give ``amount`` of ``payment`` back by its own method: a negative payment of today's clinic day.
 
-    Raises PaymentNotPositive, AmountHasTooManyDigits, or RefundBeyondPayment through the database law.
+    Raises PaymentNotPositive, AmountHasTooManyDigits, RefundBeyondPayment, or RefundNeedsAnother for cash that ``by``
+    took, unless one person may sign alone.
     """
     require(by, Act.APPROVE, payment.administration_id)
-    amount = exact(amount, payment.administration.currency)
-    if amount <= 0:
-        raise PaymentNotPositive()
-    if known := _known(payment.bill, idempotency_key, payment.method, -amount):
-        return known
-    return _born(
-        payment.bill,
-        day=day,
-        by=by,
+    own_cash = payment.method == Payment.Method.CASH and payment.taken_by_id == by.pk
+    if own_cash and not payment.administration.single_sign_off:
+        raise RefundNeedsAnother()
+    return _back(
+        payment,
+        amount,
         kind=Payment.Kind.REFUND,
-        method=payment.method,
-        amount=-amount,
-        payer=payment.payer,
-        refunds=payment,
         reason=reason,
+        by=by,
+        day=day,
+        reference=reference,
         idempotency_key=idempotency_key,
     )
 
 
-def _born(bill: Bill, *, day: date | None, by: User, **fields: object) -> Payment:
+@transaction.atomic
+def charge_back(
+    payment: Payment,
+    *,
+    amount: Decimal,
+    reason: str,
+    by: User,
+    day: date | None = None,
+    reference: str = "",
+    idempotency_key: str = "",
+) -> Payment:
+    """Enter that the bank or the provider took ``amount`` of ``payment`` back; the bill is open again as far.
+
+    Raises NotChargedBack for a method other than card and Paystack, and what a refund raises of its amount.
+    """
+    require(by, Act.APPROVE, payment.administration_id)
+    if payment.method not in CHARGED_BACK:
+        raise NotChargedBack(method=payment.method)
+    return _back(
+        payment,
+        amount,
+        kind=Payment.Kind.CHARGEBACK,
+        reason=reason,
+        by=by,
+        day=day,
+        reference=reference,
+        idempotency_key=idempotency_key,
+    )
+
+
+def _back(payment: Payment, amount: Decimal, *, kind: str, day: date | None, by: User, **fields: str) -> Payment:
+    amount = exact(amount, payment.administration.currency)
+    if amount <= 0:
+        raise PaymentNotPositive()
+    if known := _known(payment.bill, fields["idempotency_key"], payment.method, -amount):
+        return known
+    # Two refunds of one payment wait for each other.
+    original = Payment.objects.select_for_update(of=("self",), no_key=True).get(pk=payment.pk)
+    given = Payment.objects.filter(refunds=original).aggregate(sum=Sum("amount", default=ZERO))["sum"]
+    if original.kind != Payment.Kind.PAYMENT or amount > original.amount + given:
+        raise RefundBeyondPayment()
+    back = _born(
+        payment.bill,
+        day=day,
+        by=by,
+        kind=kind,
+        method=payment.method,
+        amount=-amount,
+        payer=payment.payer,
+        refunds=payment,
+        **fields,
+    )
+    if payment.payer_id:
+        claims = Claim.objects.filter(bill=payment.bill_id, payer=payment.payer_id).values_list("pk", flat=True)
+        settle_what_is_answered(claims, day=back.clinic_day.date, by=by)
+    return back
+
+
+def _refuse_beyond_wallet(patient: Patient, amount: Decimal) -> None:
+    Wallet.objects.select_for_update().filter(patient=patient).first()  # two spendings wait for each other
+    if amount > (balance := balance_of(patient)):
+        raise WalletBeyondBalance(amount=amount, balance=balance)
+
+
+def _born(bill: Bill, *, day: date | None, by: User, method: str, **fields: object) -> Payment:
     clinic_day, late_for = day_for(bill.administration, day or local_date(bill.administration))
-    payment = Payment.objects.create(
+    payment: Payment = Payment.objects.create(
         administration_id=bill.administration_id,
         clinic_day=clinic_day,
         late_for=late_for,
         bill=bill,
+        method=method,
+        shift=shift_for(clinic_day, by=by) if method == Payment.Method.CASH else None,
         taken_by=by,
         **fields,
     )
     payment.refresh_from_db(fields=["number", "repeats_reference"])
-    name = "billing.payment_taken" if payment.amount > 0 else "billing.payment_refunded"
-    record(name, payment, by=by, method=payment.method, amount=payment.amount)
+    record(HAPPENED[payment.kind], payment, by=by, method=payment.method, amount=payment.amount)
     return payment
 
 

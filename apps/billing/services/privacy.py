@@ -5,15 +5,32 @@ from datetime import date
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.billing.errors import PatientNotSettled
-from apps.billing.models import Bill, BillLine, Outstanding, Patient, PatientIdentity, Payment, Visit
+from apps.billing.errors import PatientNotSettled, WalletNotEmpty
+from apps.billing.models import (
+    Bill,
+    BillLine,
+    Claim,
+    Cover,
+    Discount,
+    Order,
+    Outstanding,
+    Patient,
+    PatientIdentity,
+    Payment,
+    PaystackTransaction,
+    TopUp,
+    Visit,
+    WriteOff,
+)
+from apps.billing.services.sealing import forget_texts_about
+from apps.billing.services.wallets import balance_of
 from apps.core.events import record
-from apps.core.models import Event, User
+from apps.core.models import Event, Mail, User
 from apps.core.money import text
 from apps.core.permissions import Act, require
 from apps.core.privacy import Erasure, Held, PersonalData, kept_until, retention_in
@@ -42,8 +59,8 @@ def erase_patient(patient: Patient, *, by: User, reason: str) -> Erasure:
     """Delete who ``patient`` is and empty what was written about them; ``reason`` is a Ground.
 
     What was done, billed and paid stays under the code, to the cent: the law keeps the books. Erasing again empties
-    what was written since. Raises NotAllowed, or PatientNotSettled: an open visit or bill still needs the name, to
-    treat, to collect or to give back.
+    what was written since. Raises NotAllowed, or PatientNotSettled and WalletNotEmpty: an open visit or bill and money
+    in the wallet still need the name, to treat, to collect or to give back.
     """
     require(by, Act.ERASE_PERSON, patient.administration_id)
     # FOR UPDATE: whoever registers a visit, bills or refunds waits, so that nothing slips in between.
@@ -51,27 +68,32 @@ def erase_patient(patient: Patient, *, by: User, reason: str) -> Erasure:
     bills = [bill.pk for bill in Bill.objects.select_for_update().filter(patient=patient).order_by("pk").only("pk")]
     _refuse_unsettled(patient, bills)
 
+    _letters(patient).delete()
     named, _tables = PatientIdentity.objects.filter(patient=patient).delete()
+    covered, _tables = Cover.objects.filter(patient=patient).delete()
     if patient.erased_at is None:
         patient.erased_at = timezone.now()
         patient.save(update_fields=["erased_at"])
-    written = sum(
-        rows.exclude(reason="").update(reason="")
-        for rows in (
-            Visit.objects.filter(patient=patient),
-            Bill.objects.filter(pk__in=bills),
-            Payment.objects.filter(bill__in=bills),
-        )
-    )
+    written = sum(rows.exclude(**{name: ""}).update(**{name: ""}) for _of, rows, name, _dated in _written(patient))
+    forget_texts_about(patient)
     record("billing.patient_erased", patient, by=by, ground=reason, reasons=written)
     erased = [_("Name, birth date and e-mail address")] if named else []
+    if covered:
+        erased.append(_("Who covers you, with your member number"))
     if written:
         words = ngettext(
-            "The reason of %(n)s visit, credit note or refund", "The reasons of %(n)s visits, credit notes and refunds",
+            "The reason of %(n)s visit, order, credit note, refund or top-up",
+            "The reasons of %(n)s visits, orders, credit notes, refunds and top-ups",
             written,
-        )  # fmt: skip
+        )
         erased.append(words % {"n": written})
     return Erasure(erased=tuple(erased), kept=data_of_patient(patient).held)
+
+
+def _letters(patient: Patient) -> QuerySet[Mail]:
+    """Receipts that were mailed to the address that ``patient`` has now."""
+    addresses = PatientIdentity.objects.filter(patient=patient).exclude(email="").values_list("email", flat=True)
+    return Mail.objects.filter(kind="receipt", address__in=[address.lower() for address in addresses])
 
 
 def _refuse_unsettled(patient: Patient, bills: list[Any]) -> None:
@@ -79,6 +101,18 @@ def _refuse_unsettled(patient: Patient, bills: list[Any]) -> None:
     open_ = Outstanding.objects.now().filter(bill__in=bills).values("bill").distinct().count()
     if visits or open_:
         raise PatientNotSettled(patient=patient.code, visits=visits, bills=open_)
+    if balance := balance_of(patient):
+        raise WalletNotEmpty(patient=patient.code, balance=text(balance, patient.administration.currency))
+
+
+def _written(patient: Patient) -> Iterator[tuple[str, QuerySet[Any], str, str]]:
+    """Where somebody wrote why: what it is of, the rows, the column, and the date of a row."""
+    yield _("visit"), Visit.objects.filter(patient=patient), "reason", "date"
+    yield _("cancelled visit"), Visit.objects.filter(patient=patient), "cancel_reason", "date"
+    yield _("cancelled order"), Order.objects.filter(visit__patient=patient), "reason", "ordered_on"
+    yield _("credit note"), Bill.objects.filter(patient=patient), "reason", "clinic_day__date"
+    yield _("refund"), Payment.objects.filter(bill__patient=patient), "reason", "clinic_day__date"
+    yield _("wallet top-up"), TopUp.objects.filter(patient=patient), "reason", "clinic_day__date"
 
 
 # What is held --------------------------------------------------------------------------------------------------------
@@ -95,19 +129,34 @@ def _who(patient: Patient) -> Iterator[Held]:
         list(identity.values("name", "birth_date", "email")),
     )
     yield Held(
+        _("E-mails"),
+        _("To send you receipts and to know that they were sent."),
+        _("Operators"),
+        _("Deleted after thirty days, and erased when you ask. What they said is not kept."),
+        {"kind": _("kind"), "sent": _("sent")},
+        [{"kind": one.kind, "sent": one.sent_at} for one in _letters(patient)],
+    )
+    covers = Cover.objects.filter(patient=patient).order_by("valid_from", "id").annotate(payer_name=F("payer__name"))
+    yield Held(
+        _("Cover"),
+        _("To ask your insurer or HMO for its part."),
+        _("Everybody who works with the clinic"),
+        _("Erased when you ask, once everything is settled."),
+        {"payer_name": _("payer"), "member_number": _("member number"), "valid_from": _("valid from")},
+        list(
+            covers.values("member_number", "plan", "valid_from", "valid_until", "source", payer_name=F("payer__name"))
+        ),
+    )
+    yield Held(
         _("Reasons"),
-        _("Why you came, why a bill was credited or money given back."),
+        _("Why you came, why something was cancelled or credited, why money was given back."),
         _("Everybody who works with the clinic"),
         _("Erased when you ask, once everything is settled."),
         {"date": _("date"), "of": _("of"), "reason": _("reason")},
         [
             {"date": day, "of": of, "reason": reason}
-            for of, rows, dated in (
-                (_("visit"), Visit.objects.filter(patient=patient), "date"),
-                (_("credit note"), Bill.objects.filter(patient=patient), "clinic_day__date"),
-                (_("refund"), Payment.objects.filter(bill__patient=patient), "clinic_day__date"),
-            )
-            for day, reason in rows.exclude(reason="").order_by("id").values_list(dated, "reason")
+            for of, rows, name, dated in _written(patient)
+            for day, reason in rows.exclude(**{name: ""}).order_by("id").values_list(dated, name)
         ],
     )
 
@@ -125,6 +174,13 @@ def _books(patient: Patient) -> Iterator[Held]:
         list(Visit.objects.filter(patient=patient).order_by("id")
              .values("date", "started_at", "ended_at", "is_inpatient", "source")),
     )  # fmt: skip
+    yield Held(
+        _("Orders"), why, seen_by, goes,
+        {"ordered_on": _("date"), "description": _("description"), "completed_on": _("completed")},
+        list(Order.objects.filter(visit__patient=patient).order_by("id")
+             .values("ordered_on", "code", "description", "quantity", "completed_on", "completed_quantity",
+                     "coverage_reason", "source")),
+    )  # fmt: skip
     lines = (
         BillLine.objects.filter(bill__patient=patient)
         .select_related("bill__clinic_day")
@@ -134,8 +190,16 @@ def _books(patient: Patient) -> Iterator[Held]:
         _("Bills"), why, seen_by, goes,
         {"bill": _("bill"), "date": _("date"), "description": _("description"), "gross": _("total")},
         [{"bill": str(line.bill), "date": line.bill.clinic_day.date, "code": line.code,
-          "description": line.description, "quantity": line.quantity, "net": text(line.net, code),
+          "description": line.description, "quantity": line.quantity, "discount": text(line.discount, code),
+          "coverage_reason": line.coverage_reason, "net": text(line.net, code),
           "vat": text(line.vat, code), "gross": text(line.gross, code), "source": line.bill.source} for line in lines],
+    )  # fmt: skip
+    discounts = Discount.objects.filter(line__bill__patient=patient).select_related("line__bill").order_by("id")
+    yield Held(
+        _("Discounts"), why, seen_by, goes,
+        {"bill": _("bill"), "amount": _("amount"), "reason": _("reason")},
+        [{"bill": str(one.line.bill), "amount": text(one.amount, code), "reason": one.reason, "source": one.source}
+         for one in discounts],
     )  # fmt: skip
     payments = (
         Payment.objects.filter(bill__patient=patient).select_related("clinic_day", "bill", "payer").order_by("id")
@@ -148,6 +212,7 @@ def _books(patient: Patient) -> Iterator[Held]:
           "method": one.method, "amount": text(one.amount, code), "payer": str(one.payer or ""),
           "reference": one.reference, "source": one.source} for one in payments],
     )  # fmt: skip
+    yield from _beside(patient, why, seen_by, goes)
     yield Held(
         _("Ledger"), why, seen_by, goes,
         {"date": _("date"), "reference": _("reference"), "amount": _("amount")},
@@ -160,6 +225,40 @@ def _books(patient: Patient) -> Iterator[Held]:
         _("Managers, owners and accountants of the clinic"), goes,
         {"at": _("when"), "what": _("what")},
         list(Event.objects.filter(subject_id=patient.pk).order_by("id").values("at", what=F("name"))),
+    )  # fmt: skip
+
+
+def _beside(patient: Patient, why: str, seen_by: str, goes: str) -> Iterator[Held]:
+    """The wallet, the provider's payments, claims on payers and debt that was given up."""
+    code = patient.administration.currency
+    top_ups = TopUp.objects.filter(patient=patient).select_related("clinic_day").order_by("id")
+    yield Held(
+        _("Wallet"), why, seen_by, goes,
+        {"receipt": _("receipt"), "date": _("date"), "method": _("method"), "amount": _("amount")},
+        [{"receipt": str(one), "date": one.clinic_day.date, "method": one.method, "amount": text(one.amount, code),
+          "reference": one.reference, "source": one.source} for one in top_ups],
+    )  # fmt: skip
+    theirs = PaystackTransaction.objects.filter(Q(patient=patient) | Q(bill__patient=patient)).order_by("id")
+    yield Held(
+        _("Payments at the provider"), why, seen_by, goes,
+        {"reference": _("reference"), "paid_on": _("date"), "amount": _("amount")},
+        [{"reference": one.reference, "provider_id": one.provider_id, "paid_on": one.paid_on, "status": one.status,
+          "amount": text(one.amount, code), "source": one.source} for one in theirs],
+    )  # fmt: skip
+    claims = Claim.objects.filter(bill__patient=patient).select_related("bill", "payer").order_by("id")
+    yield Held(
+        _("Claims"), why, seen_by, goes,
+        {"claim": _("claim"), "payer": _("payer"), "status": _("status"), "reason": _("reason of rejection")},
+        [{"claim": str(one), "bill": str(one.bill), "payer": one.payer.name, "status": one.status,
+          "authorisation": one.authorisation, "submitted_on": one.submitted_on, "reason": one.reason,
+          "source": one.source} for one in claims],
+    )  # fmt: skip
+    given_up = WriteOff.objects.filter(bill__patient=patient).select_related("bill").order_by("id")
+    yield Held(
+        _("Write-offs"), why, seen_by, goes,
+        {"bill": _("bill"), "amount": _("amount"), "reason": _("reason")},
+        [{"bill": str(one.bill), "proposed_at": one.proposed_at, "amount": text(one.amount, code),
+          "reason": one.reason, "approved_at": one.approved_at, "source": one.source} for one in given_up],
     )  # fmt: skip
 
 
@@ -182,5 +281,7 @@ def _last_day(patient: Patient) -> date:
         Visit.objects.filter(patient=patient).aggregate(last=Max("date")),
         Bill.objects.filter(patient=patient).aggregate(last=Max("clinic_day__date")),
         Payment.objects.filter(bill__patient=patient).aggregate(last=Max("clinic_day__date")),
+        TopUp.objects.filter(patient=patient).aggregate(last=Max("clinic_day__date")),
+        WriteOff.objects.filter(bill__patient=patient).aggregate(last=Max("clinic_day__date")),
     )
     return max((one["last"] for one in found if one["last"]), default=patient.created_at.date())

@@ -7,11 +7,11 @@ from functools import cache
 
 from django.contrib.auth.hashers import make_password
 
-from apps.billing.models import Bill, EndOfDayReconciliation, Patient, Payer, Payment, Service, ServicePrice
+from apps.billing.models import Bill, EndOfDayReconciliation, Patient, Payer, Payment, Service, ServicePrice, TopUp
 from apps.billing.services.catalogue import open_catalogue, register_patient, register_payer, service_group
 from apps.billing.services.charging import Charge, issue_bill
 from apps.billing.services.closing import close_day, finalize_day
-from apps.billing.services.days import local_date
+from apps.billing.services.days import day_for, local_date
 from apps.billing.services.payments import Tender, take_payment
 from apps.core.models import Administration, Membership, User
 from apps.ledger.models import VatCode
@@ -50,9 +50,10 @@ class Clinic:
         known = Patient.objects.filter(administration=self.administration, code=code).first()
         return known or register_patient(self.administration, code=code, name="Anna Invented")
 
-    def payer(self) -> Payer:
-        known = Payer.objects.filter(administration=self.administration, code="ZK").first()
-        return known or register_payer(self.administration, code="ZK", name="Zorgkas")
+    def payer(self, method: str = "INSURANCE") -> Payer:
+        code, name = {"INSURANCE": ("ZK", "Zorgkas"), "HMO": ("HY", "Hygeia")}[method]
+        known = Payer.objects.filter(administration=self.administration, code=code).first()
+        return known or register_payer(self.administration, code=code, name=name, method=method)
 
     def service(self, price: str, vat: str = "EXEMPT", includes_vat: bool = True) -> Service:
         code = f"S{price}{vat}{includes_vat:d}"
@@ -88,9 +89,22 @@ class Clinic:
         by: User | None = None,
         **more: object,
     ) -> Payment:
-        payer = self.payer() if method in Payment.COVER else None
+        payer = self.payer(method) if method in Payment.COVER else None
         tender = Tender(method, Decimal(amount), payer, str(more.pop("reference", "")))
         return take_payment(bill, tender=tender, day=day, by=by or self.receptionist, **more)
+
+    def fill_wallet(
+        self, amount: str, day: date | None = None, patient: Patient | None = None, reason: str = ""
+    ) -> TopUp:
+        return TopUp.objects.create(
+            administration=self.administration,
+            clinic_day=day_for(self.administration, day or self.today)[0],
+            patient=patient or self.patient(),
+            method=TopUp.Method.CARD,
+            amount=Decimal(amount),
+            reason=reason,
+            taken_by=self.receptionist,
+        )
 
     def close(self, day: date | None = None) -> EndOfDayReconciliation:
         return close_day(self.administration, day or self.today, by=self.receptionist)[0]

@@ -35,15 +35,17 @@ def test_sound_books_have_no_findings(busy):
     ("tampering", "found"),
     [
         ("UPDATE billing_payment SET amount = amount + 1 WHERE method = 'CARD' AND amount > 0",
-         {"DAY_CLOSE_DIFFERS_FROM_PAYMENTS", "OUTSTANDING_DIFFERS"}),
+         {"DAY_CLOSE_DIFFERS_FROM_PAYMENTS", "OUTSTANDING_DIFFERS", "SEALED_DOCUMENT_CHANGED"}),
         ("UPDATE billing_bill SET net = net + 1, gross = gross + 1",
-         {"DAY_CLOSE_DIFFERS_FROM_BILLS", "OUTSTANDING_DIFFERS"}),
+         {"DAY_CLOSE_DIFFERS_FROM_BILLS", "OUTSTANDING_DIFFERS", "SEALED_DOCUMENT_CHANGED"}),
         ("UPDATE billing_endofdayreconciliation SET total_cash = 5, total_card = total_card - 5",
-         {"DAY_CLOSE_DIFFERS_FROM_PAYMENTS", "DAY_CLOSE_NOT_POSTED"}),
-        ("UPDATE billing_endofdayreconciliation SET entry_id = NULL", {"DAY_CLOSE_NOT_POSTED"}),
+         {"DAY_CLOSE_DIFFERS_FROM_PAYMENTS", "DAY_CLOSE_NOT_POSTED", "SEALED_DOCUMENT_CHANGED"}),
+        ("UPDATE billing_endofdayreconciliation SET entry_id = NULL",
+         {"DAY_CLOSE_NOT_POSTED", "SEALED_DOCUMENT_CHANGED"}),
         ("UPDATE billing_outstanding SET amount = amount + 1 WHERE upper_inf(during)", {"OUTSTANDING_DIFFERS"}),
         ("DELETE FROM billing_outstanding", {"OUTSTANDING_DIFFERS"}),
-        ("UPDATE billing_payment SET number = 99 WHERE number = 2", {"NUMBER_GAP"}),
+        ("UPDATE billing_payment SET number = 99 WHERE number = 2",
+         {"NUMBER_GAP", "SEALED_DOCUMENT_CHANGED"}),
     ],
 )  # fmt: skip
 def test_a_check_finds_what_was_changed_behind_the_laws(busy, owner_connection, tampering, found):

@@ -33,6 +33,7 @@ from apps.ledger.reports.vat_by_code import vat_by_code
 
 
 def test_a_day_states_what_was_settled_by_each_method(clinic):
+    clinic.fill_wallet("5.00", day=clinic.yesterday)
     bill = clinic.bill("100.00", "65.50")
     for method, amount in [
         ("CASH", "10.00"),
@@ -243,7 +244,7 @@ def test_cover_moves_the_debt_from_the_patient_to_the_payer(clinic):
     clinic.finalized()
 
     (item,) = OpenItem.objects.as_of()
-    assert (item.account.purpose, item.party, item.open) == ("payer_receivable", clinic.payer().party, D(30))
+    assert (item.account.purpose, item.party, item.open) == ("payer_receivable", clinic.payer("HMO").party, D(30))
 
 
 def test_a_credit_note_lowers_revenue_and_settles_the_bill(clinic):

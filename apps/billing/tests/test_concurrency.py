@@ -8,11 +8,14 @@ import pytest
 from django.db import close_old_connections, connections
 from django.db.models import Count, Sum
 
-from apps.billing.errors import DayChanged
-from apps.billing.models import ClinicDay, EndOfDayReconciliation, Payment
-from apps.billing.services.closing import close_day, finalize_day
+from apps.billing.errors import DayChanged, NotFinalized
+from apps.billing.models import ClinicDay, EndOfDayReconciliation, Payment, TopUp
+from apps.billing.services.closing import close_day, finalize_day, reopen_day
 from apps.billing.services.payments import refund_payment
+from apps.billing.services.wallets import top_up
 from apps.billing.tests.clinic import make_clinic
+from apps.billing.tests.drawers import counted, drawer_of, take_cash
+from apps.core.errors import DomainError
 
 
 @pytest.fixture
@@ -127,3 +130,53 @@ def test_a_day_that_changed_while_it_was_read_is_not_signed(clinic):
     with pytest.raises(DayChanged):
         finalize_day(close, by=clinic.manager, seen=close.updated_at)
     assert not ClinicDay.objects.filter(is_finalized=True).exists()
+
+
+def test_fifty_who_reopen_one_day_at_once_begin_one_revision(clinic):
+    clinic.pay(clinic.bill("10.00"), "10.00", "CARD")
+    close = clinic.finalized()
+
+    def work(i):
+        try:
+            return reopen_day(close, reason="A bill was forgotten.", by=clinic.owner).pk
+        except NotFinalized as refusal:
+            return refusal.code
+
+    answers = at_once(work, 50)
+    assert answers.count("NOT_FINALIZED") == 49
+    assert sorted(EndOfDayReconciliation.objects.values_list("revision", flat=True)) == [1, 2]
+
+
+def test_a_day_is_closed_once_while_everything_comes_in(clinic):
+    """Fifty at once: payments, top-ups, cash movements, closes and a signature, and the entry holds the day."""
+    drawer_of(clinic)
+    bills = [clinic.bill("7.00") for _ in range(20)]
+    shift = take_cash(clinic, "10.00").shift
+    counted(shift, "110.00", by=clinic.receptionist)
+
+    def work(i):
+        try:
+            if i % 5 == 4:
+                return close_day(clinic.administration, clinic.today, by=clinic.receptionist)[0]
+            if i == 25:
+                close, _made = close_day(clinic.administration, clinic.today, by=clinic.receptionist)
+                return finalize_day(close, by=clinic.manager)
+            if i % 2:
+                return top_up(clinic.patient(), method="CARD", amount=D(3), by=clinic.receptionist)
+            return clinic.pay(bills[i % 20], "1.00", "CARD")
+        except DomainError as refusal:
+            return refusal.code
+
+    at_once(work, 50)
+
+    close = EndOfDayReconciliation.objects.get()
+    rows = {
+        "total_card": Payment.objects.filter(clinic_day=close.clinic_day, method="CARD"),
+        "total_wallet_topups": TopUp.objects.filter(clinic_day=close.clinic_day),
+    }
+    assert close.status == "FINALIZED"
+    for name, found in rows.items():
+        assert getattr(close, name) == (found.aggregate(sum=Sum("amount"))["sum"] or 0)
+    card = close.entry.lines.filter(account__purpose="card_in_transit")
+    posted = sum(line.debit - line.credit for line in card)
+    assert posted == close.total_card + close.total_wallet_topups

@@ -7,8 +7,19 @@ import psycopg
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from apps.billing.models import Bill, BillLine, ClinicDay, CloseNote, EndOfDayReconciliation, Payment
+from apps.billing.models import (
+    Bill,
+    BillLine,
+    ClinicDay,
+    CloseNote,
+    Discount,
+    EndOfDayReconciliation,
+    Order,
+    Payment,
+)
+from apps.billing.services.charging import Charge, issue_bill, register_visit
 from apps.billing.services.closing import add_note
+from apps.billing.services.ordering import cancel_order, complete_order, place_order
 from apps.billing.tests.clinic import make_clinic
 
 IGNORE = "SET pgtrigger.ignore = '{append_only,no_truncate,day_open,kept,outstanding,numbered,complete,announced}'"
@@ -33,17 +44,37 @@ def sql(statement, *values):
         cursor.execute(statement, values)
 
 
+def a_day_of(clinic):
+    clinic.pay(clinic.bill("20.00"), "15.00")
+    ordered(clinic)
+    discounted(clinic)
+
+
+def ordered(clinic):
+    visit = register_visit(
+        administration=clinic.administration, patient=clinic.patient(), charges=(), by=clinic.receptionist
+    )
+    return place_order(visit, kind="LAB", description="Blood count", by=clinic.receptionist)
+
+
+def discounted(clinic, off="20.00"):
+    charge = Charge(clinic.service("100.00"), discount=D(off), discount_reason="Student")
+    bill = issue_bill(patient=clinic.patient(), charges=[charge], by=clinic.manager)
+    return Discount.objects.get(line__bill=bill)
+
+
 @pytest.fixture
 def finalized(clinic):
-    bill = clinic.bill("20.00")
-    clinic.pay(bill, "15.00")
-    return clinic.finalized()
+    a_day_of(clinic)
+    return clinic.finalized(by=clinic.owner)
 
 
 TABLES = {
     "billing_bill": ("reason = 'x'", "bill_append_only"),
     "billing_billline": ("description = 'x'", "bill_append_only"),
     "billing_payment": ("amount = amount + 1", "payment_append_only"),
+    "billing_order": ("kind = 'IMAGING'", "order_kept"),
+    "billing_discount": ("amount = amount + 1", "discount_kept"),
     "billing_endofdayreconciliation": ("total_cash = 0, total_revenue = 0", "close_append_only"),
     "billing_closenote": ("text = 'x'", "close_note_append_only"),
     "billing_clinicday": ("is_finalized = false", "clinic_day_kept"),
@@ -63,8 +94,8 @@ def test_raw_sql_changes_nothing_that_is_signed(finalized, clinic, table, change
 @pytest.mark.parametrize("table", TABLES)
 def test_the_owner_changes_nothing_that_is_signed_either(committed, owner_connection, table):
     clinic = make_clinic()
-    clinic.pay(clinic.bill("20.00"), "15.00")
-    add_note(clinic.finalized(), text="kept", by=clinic.manager)
+    a_day_of(clinic)
+    add_note(clinic.finalized(by=clinic.owner), text="kept", by=clinic.manager)
     change, law = TABLES[table]
     for statement, broken in (
         (f"UPDATE {table} SET {change}", law),
@@ -88,7 +119,7 @@ def test_notes_can_still_be_added_to_a_finalized_report(finalized, clinic):
 
 
 def test_nothing_is_born_into_a_finalized_day(finalized, clinic):
-    bill, payment = Bill.objects.get(), Payment.objects.get()
+    bill, payment = Bill.objects.earliest("number"), Payment.objects.get()
     payment.pk, payment.number = None, None
     bill.pk, bill.number = None, None
     assert law_broken_by(lambda: Payment.objects.bulk_create([payment])) == "clinic_day_open"
@@ -216,3 +247,84 @@ def test_a_number_cannot_be_smuggled_in_through_the_setting_of_the_transaction(c
 def test_the_application_role_makes_no_temporary_tables_to_hide_a_trigger_in(clinic):
     with pytest.raises(Exception, match="permission denied to create temporary tables"), transaction.atomic():
         sql("CREATE TEMPORARY TABLE stage (id int)")
+
+
+# Orders --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "law"),
+    [
+        ("visit_id = gen_random_uuid()", "order_kept"),
+        ("administration_id = gen_random_uuid()", "order_kept"),
+        ("ordered_on = ordered_on - 1", "order_kept"),
+        ("ordered_at = now() - interval '1 day'", "order_kept"),
+        ("quantity = 0", "order_of_something"),
+        ("completed_on = ordered_on", "order_completed_or_not"),
+        ("completed_at = now(), completed_on = ordered_on", "order_completed_or_not"),
+        ("completed_at = now(), completed_on = ordered_on, completed_quantity = -1", "order_completed_or_not"),
+    ],
+)
+def test_raw_sql_moves_no_order_and_completes_none_by_half(clinic, change, law):
+    ordered(clinic)
+    assert law_broken_by(lambda: sql(f"UPDATE billing_order SET {change}")) == law
+
+
+def test_an_order_that_was_given_is_not_cancelled_and_one_cancelled_not_given(clinic):
+    complete_order(ordered(clinic), by=clinic.receptionist)
+    assert law_broken_by(lambda: sql("UPDATE billing_order SET cancelled_at = now()")) == "order_completed_or_not"
+    back = cancel_order(ordered(clinic), reason="x", by=clinic.receptionist)
+    given = "completed_at = now(), completed_on = ordered_on, completed_quantity = 1"
+    assert law_broken_by(lambda: sql(f"UPDATE billing_order SET {given} WHERE id = %s", back.pk)) == (
+        "order_completed_or_not"
+    )
+
+
+def test_the_version_of_an_order_moves_with_its_facts_whatever_is_asked(clinic):
+    order = ordered(clinic)
+    sql("UPDATE billing_order SET version = 99")
+    order.refresh_from_db()
+    assert order.version == 2
+    sql("UPDATE billing_order SET reason = 'said since'")
+    order.refresh_from_db()
+    assert order.version == 2
+
+
+def test_an_order_names_rows_of_its_own_administration_only(clinic):
+    ordered(clinic)
+    service = make_clinic("Elsewhere").service("1.00")
+    assert law_broken_by(lambda: Order.objects.update(service=service)) == "order_service_same_administration"
+
+
+# Discounts -----------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_approves_their_own_discount_by_raw_sql(clinic):
+    own = discounted(clinic)
+    approve = "UPDATE billing_discount SET approved_at = now(), approved_by_id = %s"
+    assert law_broken_by(lambda: sql(approve, own.given_by_id)) == "discount_second_person"
+    sql(approve, clinic.owner.pk)
+    assert law_broken_by(lambda: sql(approve, clinic.owner.pk)) == "discount_kept"
+    assert law_broken_by(lambda: sql("UPDATE billing_discount SET approved_at = NULL")) == "discount_kept"
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["amount = 1", "percentage = 1", "reason = 'x'", "given_by_id = NULL", "given_at = now() - interval '1 day'"],
+)
+def test_who_approves_a_discount_changes_nothing_else_of_it(clinic, change):
+    discounted(clinic)
+    approve = f"UPDATE billing_discount SET approved_at = now(), {change}"
+    assert law_broken_by(lambda: sql(approve)) == "discount_kept"
+
+
+def test_a_line_has_one_discount_of_its_own_administration(clinic):
+    first = discounted(clinic)
+
+    def another(line, amount=D(1), of=clinic):
+        Discount.objects.create(administration=of.administration, line=line, amount=amount, percentage=1, reason="x")
+
+    assert law_broken_by(lambda: another(first.line)) == "billing_discount_line_id_key"
+    line = clinic.bill("20.00").lines.get()
+    assert law_broken_by(lambda: another(line, D(0))) == "discount_positive"
+    assert law_broken_by(lambda: another(line, of=make_clinic("Elsewhere"))) == "discount_line_same_administration"

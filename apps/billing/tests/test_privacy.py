@@ -1,6 +1,7 @@
 """A patient is erased and the books stand as they stood, to the cent and the byte."""
 
 from datetime import date
+from decimal import Decimal as D
 from io import StringIO
 from threading import Event as Signal
 from threading import Thread
@@ -10,12 +11,30 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from apps.billing.errors import PatientErased, PatientNotSettled
-from apps.billing.models import Bill, ClinicDay, EndOfDayReconciliation, PatientIdentity, Payment, Visit
+from apps.billing.errors import PatientErased, PatientNotSettled, WalletNotEmpty
+from apps.billing.models import (
+    Bill,
+    ClinicDay,
+    Cover,
+    EndOfDayReconciliation,
+    Order,
+    PatientIdentity,
+    Payment,
+    Visit,
+    WriteOff,
+)
 from apps.billing.reports.day import day_figures
 from apps.billing.services.catalogue import register_patient
-from apps.billing.services.charging import close_visit, credit_bill, register_visit
+from apps.billing.services.charging import (
+    Charge,
+    cancel_visit,
+    close_visit,
+    credit_bill,
+    issue_bill,
+    register_visit,
+)
 from apps.billing.services.closing import add_note, cancel_day
+from apps.billing.services.ordering import place_order
 from apps.billing.services.payments import refund_payment
 from apps.billing.services.privacy import erase_patient, export_patient
 from apps.billing.tests.clinic import make_clinic
@@ -81,7 +100,9 @@ def the_books(administration):
     rows = {}
     with connection.cursor() as cursor:
         for table in tables:
-            cursor.execute(f"SELECT t::text FROM {table} t ORDER BY t::text")
+            salted = "sealeddocument" in table  # an erased text takes its salt along
+            row = "(to_jsonb(t) - 'salt')::text" if salted else "t::text"
+            cursor.execute(f"SELECT {row} FROM {table} t ORDER BY 1")
             rows[table] = cursor.fetchall()
         for table in ("billing_bill", "billing_payment", "billing_visit", "billing_billline", "billing_outstanding"):
             cursor.execute(f"SELECT (to_jsonb(t) - 'reason')::text FROM {table} t ORDER BY 1")
@@ -108,7 +129,7 @@ def test_after_erasure_the_patient_stands_nowhere_in_the_database(patient, other
     assert places_of(*TRACES) == set()
     assert list(erasure.erased) == [
         "Name, birth date and e-mail address",
-        "The reasons of 3 visits, credit notes and refunds",
+        "The reasons of 3 visits, orders, credit notes, refunds and top-ups",
     ]
 
 
@@ -125,6 +146,51 @@ def test_what_is_left_of_a_name_stands_only_where_the_table_of_decisions_keeps_i
     }
     assert places_of(*TRACES) == {"billing_closenote.text"}
     assert kept >= {"billing_closenote.text"}
+
+
+def test_orders_cover_wallet_and_cancellations_are_emptied_or_kept_as_decided(clinic):
+    patient = register_patient(clinic.administration, code="P-79", name=NAME, email=EMAIL, by=clinic.receptionist)
+    cover = {"administration": clinic.administration, "patient": patient, "payer": clinic.payer()}
+    Cover.objects.create(**cover, member_number=f"{NAME} 1", valid_from=clinic.yesterday)
+    visit = register_visit(administration=clinic.administration, patient=patient, charges=[], by=clinic.cashier)
+    place_order(visit, kind="LAB", description="Blood count", by=clinic.cashier)
+    cancel_visit(visit, reason=f"{NAME} left", by=clinic.manager)
+    clinic.fill_wallet("5.00", patient=patient, reason=f"{NAME} paid ahead")
+    with pytest.raises(WalletNotEmpty):  # the money is theirs, and is given back to somebody
+        erase(patient, clinic)
+    clinic.pay(clinic.bill("5.00", patient=patient), "5.00", "WALLET")
+
+    held = {one["what"]: one["facts"] for one in export_patient(patient, by=clinic.owner).as_dict()["held"]}
+    assert held["Cover"][0]["member_number"] == f"{NAME} 1"
+    assert [(fact["of"], fact["reason"]) for fact in held["Reasons"]] == [
+        ("cancelled visit", f"{NAME} left"),
+        ("cancelled order", f"{NAME} left"),
+        ("wallet top-up", f"{NAME} paid ahead"),
+    ]
+    assert [(top_up["method"], top_up["amount"]) for top_up in held["Wallet"]] == [("CARD", "5.00")]
+    assert [order["description"] for order in held["Orders"]] == ["Blood count"]
+
+    erasure = erase(patient, clinic)
+
+    assert places_of(*TRACES) == set()
+    assert "The reasons of 3 visits, orders, credit notes, refunds and top-ups" in erasure.erased
+    assert "Who covers you, with your member number" in erasure.erased
+    assert not Cover.objects.exists()
+    assert [order.description for order in Order.objects.all()] == ["Blood count"]
+
+
+def test_what_a_payer_and_the_clinic_decided_about_a_bill_is_handed_out(clinic):
+    patient, service = clinic.patient(), clinic.service("100.00")
+    charge = Charge(service, discount=D(5), discount_reason="Old friend")
+    bill = issue_bill(patient=patient, charges=[charge], by=clinic.receptionist)
+    clinic.pay(bill, "60.00", "INSURANCE")
+    WriteOff.objects.create(
+        administration=clinic.administration, bill=bill, amount=D(3), reason="Moved", proposed_by=clinic.manager
+    )
+    held = {one["what"]: one["facts"] for one in export_patient(patient, by=clinic.owner).as_dict()["held"]}
+    assert [(one["amount"], one["reason"]) for one in held["Discounts"]] == [("5.00", "Old friend")]
+    assert [(one["payer"], one["status"]) for one in held["Claims"]] == [("Zorgkas", "DRAFT")]
+    assert [(one["amount"], one["reason"]) for one in held["Write-offs"]] == [("3.00", "Moved")]
 
 
 def test_nobody_else_is_touched(patient, others, clinic):
@@ -146,7 +212,7 @@ def test_erasing_twice_is_harmless(patient, clinic):
 def test_what_was_written_since_is_erased_when_asked_again(patient, clinic):
     erase(patient, clinic)
     Visit.objects.filter(patient=patient).update(reason=NAME)
-    assert list(erase(patient, clinic).erased) == ["The reason of 1 visit, credit note or refund"]
+    assert list(erase(patient, clinic).erased) == ["The reason of 1 visit, order, credit note, refund or top-up"]
     assert places_of(*TRACES) == set()
 
 

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import connection
 from django.utils import translation
 
-from apps.core.errors import DomainError, refusal_for
+from apps.core.errors import DomainError, NotAllowed, refusal_for
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTED = ROOT / "docs" / "errors.md"
@@ -59,6 +59,12 @@ def test_a_refusal_reads_well_also_when_the_database_found_it(refusal):
         assert refusal().detail()["code"] == said["code"]
 
 
+def test_a_fact_that_is_called_code_is_not_taken_for_the_code():
+    said = NotAllowed(code="P-9", message="x", role="cashier").detail()
+    assert (said["code"], said["role"]) == ("NOT_ALLOWED", "cashier")
+    assert said["message"] == str(NotAllowed.message)
+
+
 @pytest.fixture
 def laws_of_the_database(db):
     """Names of all constraints, of unique indexes, and of what our trigger functions raise."""
@@ -93,3 +99,9 @@ def test_every_trigger_of_ours_is_a_law_without_an_off_switch(db):
 
 def test_an_error_that_is_no_law_of_ours_has_no_refusal():
     assert refusal_for(ValueError("no database in sight")) is None
+
+
+def test_a_fact_never_stands_in_the_place_of_the_rule():
+    """Facts may be called as they like, also ``code``: a client goes by the code of the rule."""
+    taken = DomainError.by_code["CODE_TAKEN"](code="D1")
+    assert taken.detail() == {"code": "CODE_TAKEN", "message": "D1 is in use."}

@@ -144,5 +144,5 @@ def test_a_database_that_is_away_is_said_and_the_counts_still_come(client, db, m
 
 def test_a_scrape_takes_few_queries(client, db, django_assert_max_num_queries):
     client.get("/metrics/")
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         client.get("/metrics/")

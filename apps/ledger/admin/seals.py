@@ -10,14 +10,14 @@ from apps.ledger.models import Seal
 
 @admin.register(Seal)
 class SealAdmin(LedgerAdmin):
-    list_display = ("number", "made", "entries", "head_shown", "reason", "made_by", "administration")
+    list_display = ("number", "made", "entries", "documents", "head_shown", "reason", "made_by", "administration")
     list_display_links = ("number", "made")
     list_filter = ("administration",)
     list_select_related = ("administration", "made_by")
     search_fields = ("head",)
     search_help_text = _("Head, as it is printed on the Z report")
     ordering = ("-number",)
-    fields = ("administration", "number", "made", "made_by", "reason", "entries", "head", "previous_head")
+    fields = ("administration", "number", "made", "made_by", "reason", "entries", "documents", "head", "previous_head")
 
     @admin.display(description=_("made"), ordering="made_at")
     def made(self, seal: Seal) -> str:

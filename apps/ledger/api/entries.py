@@ -14,16 +14,16 @@ from rest_framework.response import Response
 from apps.core.api import AmountField, CursorPages, RefusalSerializer
 from apps.core.models import Administration
 from apps.core.money import ZERO, currency
-from apps.core.permissions import Act
-from apps.ledger.api.shared import (
+from apps.core.owned_api import (
     CurrencyAmountField,
-    LedgerViewSet,
     OwnedFilter,
+    OwnedViewSet,
     OwnerSerializer,
     amount_input,
     named_row,
     named_rows,
 )
+from apps.core.permissions import Act
 from apps.ledger.models import Account, Invoice, Journal, JournalEntry, JournalLine, Party, VatCode
 from apps.ledger.reports.sync_status import INVOICE_SOURCES
 from apps.ledger.services import drafts
@@ -201,7 +201,7 @@ REFUSED = {
     list=extend_schema(summary="Journal entries, newest first", responses=EntryRowSerializer(many=True)),
     retrieve=extend_schema(summary="One journal entry with its lines"),
 )
-class EntryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, LedgerViewSet):
+class EntryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
     """No update, no destroy: what is posted is reversed."""
 
     queryset = JournalEntry.objects.select_related("administration", "journal").annotate(

@@ -12,16 +12,16 @@ from rest_framework.response import Response
 
 from apps.core.api import CursorPages, RefusalSerializer
 from apps.core.money import quantize, text
-from apps.core.permissions import Act
-from apps.ledger.api.shared import (
+from apps.core.owned_api import (
     CurrencyAmountField,
-    LedgerViewSet,
     OwnedFilter,
+    OwnedViewSet,
     OwnerSerializer,
     amount_input,
     named_row,
     named_rows,
 )
+from apps.core.permissions import Act
 from apps.ledger.models import Account, Batch, Invoice, InvoiceLine, OpenItem, Party, VatCode
 from apps.ledger.reports.open_items import ItemStatus, in_status, item_status
 from apps.ledger.services.invoicing import InvoicedLine, Terms, post_customer_invoice, post_vendor_invoice
@@ -216,7 +216,7 @@ REFUSED = {
 }
 
 
-class _InvoiceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, LedgerViewSet):
+class _InvoiceViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
     """No update, no destroy: a posted invoice is credited."""
 
     kind: ClassVar[str]

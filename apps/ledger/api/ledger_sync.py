@@ -18,15 +18,15 @@ from rest_framework.reverse import reverse
 from apps.core.api import AmountField, CursorPages, RefusalSerializer
 from apps.core.models import Job
 from apps.core.money import quantize
-from apps.core.permissions import Act
-from apps.core.services.jobs import start_job
-from apps.ledger.api.shared import (
-    LedgerViewSet,
+from apps.core.owned_api import (
     OwnedFilter,
+    OwnedViewSet,
     OwnerSerializer,
     amount_input,
     named_row,
 )
+from apps.core.permissions import Act
+from apps.core.services.jobs import start_job
 from apps.ledger.models import Account, Allocation, Batch, OpenItem
 from apps.ledger.reports.open_items import ItemStatus, in_status, item_status
 from apps.ledger.reports.sync_status import KINDS, sync_status
@@ -131,7 +131,7 @@ class ItemPages(CursorPages):
     ordering = ("date", "id")
 
 
-class _SubLedgerViewSet(mixins.ListModelMixin, LedgerViewSet):
+class _SubOwnedViewSet(mixins.ListModelMixin, OwnedViewSet):
     queryset = OpenItem.objects.select_related("administration", "party", "line")
     serializer_class = OpenItemSerializer
     filterset_class = OpenItemFilter
@@ -154,13 +154,13 @@ class _SubLedgerViewSet(mixins.ListModelMixin, LedgerViewSet):
 
 @extend_schema(tags=["ledger"])
 @extend_schema_view(list=extend_schema(summary="What is owed to suppliers, item by item"))
-class SupplierLedgerViewSet(_SubLedgerViewSet):
+class SupplierLedgerViewSet(_SubOwnedViewSet):
     controls, side = (Control.SUPPLIERS,), -1
 
 
 @extend_schema(tags=["ledger"])
 @extend_schema_view(list=extend_schema(summary="What customers, patients and payers owe, item by item"))
-class CustomerLedgerViewSet(_SubLedgerViewSet):
+class CustomerLedgerViewSet(_SubOwnedViewSet):
     controls, side = (Control.CUSTOMERS, Control.PATIENTS, Control.PAYERS), 1
 
 
@@ -206,7 +206,7 @@ class AllocationFilter(OwnedFilter):
 
 @extend_schema(tags=["ledger"])
 @extend_schema_view(list=extend_schema(summary="What settled what, newest first"))
-class AllocationViewSet(mixins.ListModelMixin, LedgerViewSet):
+class AllocationViewSet(mixins.ListModelMixin, OwnedViewSet):
     queryset = Allocation.objects.select_related("administration")
     serializer_class = AllocationSerializer
     filterset_class = AllocationFilter
@@ -293,7 +293,7 @@ class SyncQuerySerializer(OwnerSerializer):
 
 
 @extend_schema(tags=["ledger"])
-class SyncStatusViewSet(LedgerViewSet):
+class SyncStatusViewSet(OwnedViewSet):
     queryset = Account.objects.all()
     acts = {"*": Act.READ_LEDGER}
 
@@ -406,7 +406,7 @@ class BatchPages(CursorPages):
 
 @extend_schema(tags=["ledger"])
 @extend_schema_view(list=extend_schema(summary="Backfills, newest first"))
-class BackfillViewSet(mixins.ListModelMixin, LedgerViewSet):
+class BackfillViewSet(mixins.ListModelMixin, OwnedViewSet):
     queryset = Batch.objects.filter(kind=Batch.Kind.BACKFILL).annotate(items=Count("open_items"))
     serializer_class = BatchSerializer
     filterset_class = BatchFilter

@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.api import CursorPages, RefusalSerializer
+from apps.core.owned_api import OwnedFilter, OwnedViewSet, OwnerSerializer
 from apps.core.permissions import Act
-from apps.ledger.api.shared import LedgerViewSet, OwnedFilter, OwnerSerializer
 from apps.ledger.models import Account, ExchangeRate, Journal, Party, VatCode
 from apps.ledger.services.parties import change_party, create_party
 from apps.ledger.services.rates import add_rate
@@ -21,7 +21,7 @@ class CodePages(CursorPages):
     ordering = ("code", "id")
 
 
-class _ListViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, LedgerViewSet):
+class _ListViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
     ordering_fields = ("code", "name")
     pagination_class = CodePages
     acts = {"*": Act.READ_LEDGER, "create": Act.KEEP_ACCOUNTS, "partial_update": Act.KEEP_ACCOUNTS}
@@ -260,7 +260,7 @@ class RatePages(CursorPages):
 
 @extend_schema(tags=["ledger"])
 @extend_schema_view(list=extend_schema(summary="Exchange rates, newest first"))
-class ExchangeRateViewSet(mixins.ListModelMixin, LedgerViewSet):
+class ExchangeRateViewSet(mixins.ListModelMixin, OwnedViewSet):
     queryset = ExchangeRate.objects.all()
     serializer_class = ExchangeRateSerializer
     filterset_class = ExchangeRateFilter

@@ -15,13 +15,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.decorators import action
-from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
-from apps.core.api import ScopedViewSet
+from apps.core.api import AnswersFiles, ScopedViewSet, renderer
 from apps.core.models import Administration
 from apps.core.permissions import Act
 from apps.core.tables import Table
@@ -40,22 +39,6 @@ from apps.ledger.reports.trial_balance import trial_balance
 from apps.ledger.reports.vat_by_code import vat_by_code
 
 
-def _renderer(ending: str) -> type[BaseRenderer]:
-    """Lets Accept and ``format`` choose ``ending``; the file itself is written by ``download``."""
-    return type(f"{ending.title()}Renderer", (BaseRenderer,), {"format": ending, "media_type": TYPES[ending]})
-
-
-class JsonOrFile(DefaultContentNegotiation):
-    """An unknown ``format`` is a bad parameter, not a page that is missing."""
-
-    def filter_renderers(self, renderers: Any, format: str) -> Any:
-        try:
-            return super().filter_renderers(renderers, format)
-        except Http404:
-            known = ", ".join(renderer.format for renderer in renderers)
-            raise exceptions.ValidationError({"format": [_("One of %s.") % known]}) from None
-
-
 def _documented(
     summary: str, query: type[serializers.Serializer[Any]], shape: type[serializers.Serializer[Any]], *path: Any
 ) -> Any:
@@ -66,21 +49,14 @@ def _documented(
 
 
 @extend_schema(tags=["ledger"])
-class ClientReportsViewSet(ScopedViewSet):
+class ClientReportsViewSet(AnswersFiles, ScopedViewSet):
     """What the books of one administration say: ``client_id`` is its id."""
 
     queryset = Administration.objects.all()
     lookup_url_kwarg = "client_id"
     acts = {"*": Act.READ_LEDGER}
     pagination_class = None
-    content_negotiation_class = JsonOrFile
-    renderer_classes = (JSONRenderer, *(_renderer(ending) for ending in TYPES))
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(response, Response):  # a refusal is told as JSON, whatever was asked for
-            request.accepted_renderer = JSONRenderer()
-            request.accepted_media_type = JSONRenderer.media_type
-        return super().finalize_response(request, response, *args, **kwargs)
+    renderer_classes = (JSONRenderer, *(renderer(ending) for ending in TYPES))
 
     @extend_schema(summary="How much there is, and what is open", responses=shapes.OverviewSerializer)
     @action(detail=True, renderer_classes=[JSONRenderer])

@@ -6,7 +6,7 @@ from apps.ledger.models.entries import AccountMonth, Batch, Journal, JournalEntr
 from apps.ledger.models.invoices import Invoice, InvoiceLine
 from apps.ledger.models.items import Allocation, OpenItem
 from apps.ledger.models.periods import DateRange, Period
-from apps.ledger.models.seals import Seal, SealedEntry
+from apps.ledger.models.seals import Seal, SealedDocument, SealedEntry
 
 __all__ = [
     "Account",
@@ -28,6 +28,7 @@ __all__ = [
     "Period",
     "RolledUp",
     "Seal",
+    "SealedDocument",
     "SealedEntry",
     "VatCode",
 ]

@@ -5,6 +5,9 @@ their digits. A test holds these lists against the columns of the models.
 """
 
 from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
 
 from apps.core.models import Administration
 from apps.ledger.models import Seal
@@ -70,6 +73,76 @@ def hashes(entries: str, *passed: str) -> str:
     """  # noqa: S608  # nosec B608
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What a seal covers of documents of one model: its columns, its free texts, and the rows that are part of it.
+
+    Columns that a model gets later are no part of what was sealed, so they are listed here and not read from it.
+    """
+
+    model: type[models.Model]
+    columns: str
+    texts: str = ""
+    parts: "Parts | None" = None
+
+    @property
+    def label(self) -> str:
+        return self.model._meta.label_lower
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Rows of ``model`` that point with ``of`` at their document, in the order of ``order``."""
+
+    model: type[models.Model]
+    of: str
+    order: str
+    columns: str
+
+
+def _list_of(row: str, model: type[models.Model], columns: str) -> str:
+    """SQL of the JSON array of ``columns``, written as ``_json`` does by the type of each."""
+    fields: dict[str | None, Any] = {field.column: field for field in model._meta.concrete_fields}
+
+    def value(column: str) -> str:
+        if isinstance(fields[column], models.DateTimeField):
+            return f"to_char({row}.{column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        return f"{row}.{column}::text" if isinstance(fields[column], models.DecimalField) else f"{row}.{column}"
+
+    return f"json_build_array({', '.join(map(value, columns.split()))})::text"
+
+
+def document_hashes(kind: Kind, rows: str, *passed: str) -> str:
+    """SQL that answers ``document_id``, ``text_hash``, ``erased`` and ``hash`` of each row of the SQL ``rows``.
+
+    ``rows`` has the columns of a document of ``kind``, ``salt`` and ``kept_text_hash``; others are ``passed`` along.
+    """
+    columns = "".join(f", {column}" for column in passed)
+    texts = kind.texts.split()
+    written = " || ', ' || ".join(f"to_json(subject.{text})" for text in texts) or "''"
+    blank = " AND ".join(f"subject.{text} = ''" for text in texts) or "TRUE"
+    parts = "''"
+    if kind.parts:
+        parts = f"""
+            (SELECT coalesce(string_agg({_list_of("part", kind.parts.model, kind.parts.columns)}, ', '
+                                        ORDER BY part.{kind.parts.order}, part.id), '')
+             FROM {kind.parts.model._meta.db_table} part WHERE part.{kind.parts.of} = subject.id)"""  # noqa: S608
+    return f"""
+        SELECT document_id, text_hash, erased{columns},
+               sha256(convert_to(
+                   '[' || facts || ', "' || encode(text_hash, 'hex') || '", [' || parts || ']]', 'UTF8'
+               )) AS hash
+        FROM (
+            SELECT subject.id AS document_id, {_list_of("subject", kind.model, kind.columns)} AS facts{columns},
+                   {parts} AS parts, {blank} AS erased,
+                   CASE WHEN subject.salt = '' THEN subject.kept_text_hash
+                        ELSE sha256(subject.salt || convert_to('[' || {written} || ']', 'UTF8')) END AS text_hash
+            FROM ({rows}) subject
+            OFFSET 0
+        ) canonical
+    """  # noqa: S608  # nosec B608
+
+
 def head_of(previous_head: str, hashes: str, place: str) -> str:
     """SQL of the head that follows ``previous_head`` when ``hashes`` are added, in the order of their ``place``."""
     chained = f"decode({previous_head}, 'hex') || coalesce(string_agg({hashes}, ''::bytea ORDER BY {place}), '')"
@@ -82,9 +155,15 @@ class Head:
 
     entries: int = 0
     head: str = ""
+    documents: int = 0
+
+    @property
+    def rows(self) -> int:
+        """The count that is printed beside the head: entries and documents."""
+        return self.entries + self.documents
 
 
 def head(administration: Administration) -> Head:
-    """The head of the last seal, and how many entries it covers; no entries and no head where nothing was sealed."""
+    """The head of the last seal, and how much it covers; nothing and no head where nothing was sealed."""
     last = Seal.objects.filter(administration=administration).order_by("-number").first()
-    return Head(last.entries, last.head) if last else Head()
+    return Head(last.entries, last.head, last.documents) if last else Head()

@@ -39,6 +39,11 @@ def chart_of(country: str) -> str:
     return {"NL": "nl", "NO": "no"}.get(country, "general")
 
 
+def accounts_of(chart: str) -> list[dict[str, str]]:
+    """The accounts of ``chart``, as fields of Account."""
+    return _rows(chart, "accounts")
+
+
 @transaction.atomic
 def open_books(administration: Administration, *, chart: str, by: User | None = None) -> None:
     """Give ``administration`` the accounts and VAT codes of ``chart`` and its journals; what is there stays.
@@ -49,7 +54,7 @@ def open_books(administration: Administration, *, chart: str, by: User | None = 
     if chart not in charts():
         raise UnknownChart(chart=chart, known=", ".join(charts()))
     Account.objects.bulk_create(
-        (Account(administration=administration, **row) for row in _rows(chart, "accounts")), ignore_conflicts=True
+        (Account(administration=administration, **row) for row in accounts_of(chart)), ignore_conflicts=True
     )
     accounts = {account.code: account for account in Account.objects.filter(administration=administration)}
     VatCode.objects.bulk_create(

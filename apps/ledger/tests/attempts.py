@@ -17,6 +17,7 @@ from apps.ledger.models import (
     Invoice,
     InvoiceLine,
     RolledUp,
+    SealedDocument,
 )
 from apps.ledger.services.posting import Document, Line
 from apps.ledger.services.sealing import seal
@@ -54,6 +55,8 @@ ROWS: dict[str, dict[str, str]] = {
     | {"made_at": "now()"},
     "sealedentry": {"seal_id": "%(seal)s", "entry_id": "%(unsealed)s", "position": "99", "hash": "''", "salt": "''"}
     | {"text_hash": "''"},
+    "sealeddocument": {"seal_id": "%(seal)s", "kind": "'test.document'", "document_id": "gen_random_uuid()"}
+    | {"position": "99", "hash": "''", "salt": "''", "text_hash": "''"},
 }
 
 
@@ -318,6 +321,15 @@ ATTEMPTS: dict[str, tuple[str, str]] = {
         "sealed_entry_seal_same_administration",
         adding("sealedentry", seal_id="%(foreign_seal)s"),
     ),
+    "change a sealed document": ("seal_append_only", changing("sealeddocument", "sealed_document", hash="'y'")),
+    "give a document another salt": ("seal_append_only", changing("sealeddocument", "sealed_document", salt="'y'")),
+    "delete a sealed document": ("seal_append_only", deleting("sealeddocument", "sealed_document")),
+    "seal a document twice": ("document_sealed_once", adding("sealeddocument", document_id="%(document)s")),
+    "seal two documents in one place": ("sealed_document_position", adding("sealeddocument", position="50")),
+    "seal a document into other books": (
+        "sealed_document_seal_same_administration",
+        adding("sealeddocument", seal_id="%(foreign_seal)s"),
+    ),
 }
 
 # The same rows as they should be; the laws let them through.
@@ -333,7 +345,10 @@ KEPT |= {
     "a batch is reversed": changing("batch", "batch", reversed_at="now()"),
 }
 
-PROTECTED = ("batch", "invoice", "invoiceline", "fixedasset", "depreciation", "disposal", "seal", "sealedentry")
+PROTECTED = (
+    *("batch", "invoice", "invoiceline", "fixedasset", "depreciation", "disposal"),
+    *("seal", "sealedentry", "sealeddocument"),
+)
 
 
 def post_invoice(books: Books, party: Any, amount: str = "121.00", **columns: Any) -> Invoice:
@@ -411,6 +426,10 @@ def documents(books: Books, foreign: Books) -> dict[str, Any]:
     AccountMonth.objects.create(**mine, account=books.account("cash_drawer"), month=MARCH)
     RolledUp.objects.create(**mine, journal=books.journal, year=2026, number=1)
     made = seal(books.administration, reason="test", by=books.owner)
+    hashed = {"hash": b"x", "salt": b"x", "text_hash": b"x"}
+    document = SealedDocument.objects.create(
+        **mine, seal=made, kind="test.document", document_id=new_id(), position=50, **hashed
+    )
     return {
         "owner": books.owner.pk,
         "vat": books.vat.pk,
@@ -430,6 +449,8 @@ def documents(books: Books, foreign: Books) -> dict[str, Any]:
         "seal": made.pk,
         "head": made.head,
         "sealed_entry": made.sealed_entries.get(position=1).pk,
+        "sealed_document": document.pk,
+        "document": document.document_id,
         "unsealed": EntryFactory(books=books).pk,
         "foreign_vat": foreign.vat.pk,
         "foreign_party": foreign.party("P-9").pk,

@@ -17,7 +17,7 @@ CORPUS = Path(os.environ.get("DAYBOOK_CORPUS") or ROOT.parent / "shared" / "corp
 # The boxes of the Dutch return, but for its totals.
 DUTCH_BOXES = "1a 1b 1c 1d 1e 2a 3a 3b 3c 4a 4b 5b".split()
 # The code that Daybook calls by a purpose, whatever stands between: purpose="bank", account(day, "bank").
-PURPOSE_IN_CODE = re.compile(r"""(?:purpose=|_?account\((?:\w+, )?)["']([a-z_]+)["']""")
+PURPOSE_IN_CODE = re.compile(r"""(?:purpose=|_?account\((?:\w+, )?|account_for\([\w.]+, )["']([a-z_]+)["']""")
 
 
 def rows(chart, name):

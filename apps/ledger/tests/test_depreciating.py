@@ -13,7 +13,6 @@ from apps.core.models import Membership
 from apps.core.tests.factories import member
 from apps.ledger import checks
 from apps.ledger.errors import (
-    AccountMissing,
     DisposalInvalid,
     DisposalTooEarly,
     FixedAssetDisposed,
@@ -222,11 +221,11 @@ def test_proceeds_name_their_account_and_are_not_negative(books, accountant):
     assert not JournalEntry.objects.exists()
 
 
-def test_without_an_account_for_the_result_nothing_is_posted(books, accountant):
-    Account.objects.filter(purpose="asset_disposal_result").update(purpose="")
-    with pytest.raises(AccountMissing):
-        dispose(registered(books), date=MARCH, by=accountant)
-    assert not JournalEntry.objects.exists()
+def test_an_account_for_the_result_is_opened_where_there_is_none(books, accountant):
+    Account.objects.filter(purpose="asset_disposal_result").delete()
+    dispose(registered(books), date=MARCH, by=accountant)
+    (opened,) = Account.objects.filter(purpose="asset_disposal_result")
+    assert opened.lines.exists()
 
 
 # The asset itself ----------------------------------------------------------------------------------------------------

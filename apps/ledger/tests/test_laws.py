@@ -27,6 +27,7 @@ from apps.ledger.models import (
     OpenItem,
     Period,
     Seal,
+    SealedDocument,
     SealedEntry,
     VatCode,
 )
@@ -462,6 +463,7 @@ KEPT_ROWS = {
     Disposal: ("disposal_append_only", {"proceeds": 1}),
     Seal: ("seal_append_only", {"head": "x"}),
     SealedEntry: ("seal_append_only", {"salt": b""}),
+    SealedDocument: ("seal_append_only", {"hash": b"y"}),
 }
 
 
@@ -562,6 +564,8 @@ BUGS_IF_SEEN = {
     "invoice_number": "the same",
     "seal_number": "the same",
     "sealed_entry_position": "sealing numbers what it seals",
+    "sealed_document_position": "the same",
+    "document_sealed_once": "sealing takes what no seal holds yet, and holds the key of the books' chain",
     "ledger_sealedentry_entry_id_key": "sealing holds the key of the books' chain",
     "ledger_invoice_entry_id_key": "an invoice is written with its entry",
     "ledger_disposal_entry_id_key": "a disposal is written with its entry",

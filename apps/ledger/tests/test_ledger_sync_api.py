@@ -11,7 +11,7 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 from rest_framework.test import APIClient
 
-from apps.billing.tests.test_api import plain_schema
+from apps.billing.tests.test_closes_api import plain_schema
 from apps.core.models import Job
 from apps.ledger.api import ledger_sync
 from apps.ledger.models import Batch, JournalEntry, OpenItem

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from pypdf import PdfReader
 from rest_framework.test import APIClient
 
-from apps.billing.tests.test_api import plain_schema
+from apps.billing.tests.test_closes_api import plain_schema
 from apps.core.models import Event, Membership
 from apps.core.tests.factories import member
 from apps.ledger.models import Account, Party, VatCode

@@ -288,7 +288,7 @@ def test_seal_books_prints_what_is_to_be_kept_elsewhere(books, capsys):
     EntryFactory(books=books)
     call_command("seal_books", administration=str(books.administration.pk))
     made = Seal.objects.get()
-    assert capsys.readouterr().out == f"{books.administration}: 1 entries sealed, head {made.head}\n"
+    assert capsys.readouterr().out == f"{books.administration}: 1 rows sealed, head {made.head}\n"
     assert made.reason == "seal_books"
 
 
@@ -298,7 +298,7 @@ def test_verify_books_prints_the_head_and_knows_the_ones_that_were_printed(books
     EntryFactory(books=books)
     last = seal(books.administration, reason="test", by=None)
     call_command("verify_books", head=first.head.upper(), count=1)
-    assert f"{books.administration}: 2 entries sealed, head {last.head}\n" in capsys.readouterr().out
+    assert f"{books.administration}: 2 rows sealed, head {last.head}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("head", "count"), [("first", 2), ("0" * 64, 1), ("0" * 64, None)])

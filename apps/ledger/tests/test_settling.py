@@ -8,14 +8,13 @@ import pytest
 from apps.core.errors import NotAllowed
 from apps.ledger.errors import (
     AccountIsControl,
-    AccountMissing,
     AllocationBeyondOpen,
     AllocationOfTwoParties,
     ItemSettled,
     NothingForeign,
     PeriodClosed,
 )
-from apps.ledger.models import Account, Allocation, JournalEntry, OpenItem
+from apps.ledger.models import Allocation, JournalEntry, OpenItem
 from apps.ledger.reports.open_items import item_status
 from apps.ledger.services.posting import reverse_entry
 from apps.ledger.services.settling import allocate, write_off
@@ -160,14 +159,11 @@ def test_nothing_is_settled_fully_where_no_rate_can_differ(ledger):
         allocate(ledger.item(invoice), payment, by=ledger.accountant, fully=True)
 
 
-def test_an_exchange_difference_needs_its_account_and_an_open_day(ledger):
+def test_an_exchange_difference_needs_an_open_day(ledger):
     invoice, payment = in_dollars(ledger), ledger.paid(ledger.customer(), "88.00", MARCH_20)
     for period in ("2026-03", "2026-Q2", "2026-Q3", "2026-Q4"):
         ledger.books.set_status(period, "LOCKED")
     with pytest.raises(PeriodClosed):
-        allocate(ledger.item(invoice), payment, by=ledger.accountant, fully=True)
-    Account.objects.filter(purpose="exchange_loss").update(purpose="")
-    with pytest.raises(AccountMissing):
         allocate(ledger.item(invoice), payment, by=ledger.accountant, fully=True)
     assert not Allocation.objects.exists()
 

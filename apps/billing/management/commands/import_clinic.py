@@ -21,7 +21,10 @@ from apps.core.errors import DomainError, refusal_for
 from apps.core.models import Membership, User
 from apps.core.money import quantize
 
-ENTITIES = ("patients", "payers", "visits", "bills", "lines", "payments")
+ENTITIES = (
+    *("patients", "payers", "tariffs", "visits", "orders", "bills", "lines", "payments"),
+    *("claims", "top_ups", "drawers", "counts"),
+)
 SHOWN = 50
 
 

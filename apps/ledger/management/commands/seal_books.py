@@ -18,4 +18,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for administration in administrations_named(options["administration"]):
             made = seal(administration, reason=options["reason"], by=None)
-            self.stdout.write(f"{administration}: {made.entries} entries sealed, head {made.head}")
+            self.stdout.write(f"{administration}: {made.rows} rows sealed, head {made.head}")

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from apps.core.findings import RED, Finding
 from apps.core.models import Administration
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--administration", metavar="ID", help="one administration; all of them unless given")
         parser.add_argument("--as-of", type=date.fromisoformat, default=date.max, metavar="DATE", help="up to this day")
         parser.add_argument("--head", metavar="HASH", help="a head that was printed or mailed: the chain must hold it")
-        parser.add_argument("--count", type=int, metavar="N", help="the number of entries that stood beside it")
+        parser.add_argument("--count", type=int, metavar="N", help="the number of rows that stood beside it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         administrations = administrations_named(options["administration"])
@@ -41,10 +41,10 @@ class Command(BaseCommand):
                     self.stdout.write(f"{finding.severity} {finding.code} {administration}: {finding}")
         if options["head"] and not _sealed(administrations, options["head"], options["count"]):
             found += 1
-            self.stdout.write(f"RED SEAL_NOT_FOUND: no seal has the head {options['head']} and that many entries")
+            self.stdout.write(f"RED SEAL_NOT_FOUND: no seal has the head {options['head']} and that many rows")
         for administration in administrations:
             if (last := head(administration)).head:
-                self.stdout.write(f"{administration}: {last.entries} entries sealed, head {last.head}")
+                self.stdout.write(f"{administration}: {last.rows} rows sealed, head {last.head}")
         if found:
             raise CommandError(f"{found} findings", returncode=1)
         self.stdout.write(f"{len(checks)} laws hold over {entries} entries")
@@ -65,7 +65,7 @@ def administrations_named(key: str | None) -> QuerySet[Administration]:
 
 def _sealed(administrations: QuerySet[Administration], head: str, count: int | None) -> bool:
     seals = Seal.objects.filter(administration__in=administrations, head=head.strip().lower())
-    return (seals if count is None else seals.filter(entries=count)).exists()
+    return (seals if count is None else seals.filter(entries=count - F("documents"))).exists()
 
 
 def book_checks() -> list[Callable[[Administration, date], Iterator[Finding]]]:
