@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from csp.decorators import csp_replace
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +19,7 @@ from apps.core.rate_limits import limited
 MOST_FILES, LONGEST_MAPPING = 30, 100_000
 
 
+@csp_replace(settings.ADMIN_CONTENT_SECURITY_POLICY)  # in the admin's frame, but at an address outside of it
 @limited("try_mapping", methods=("POST",))
 def mapping_page(request: HttpRequest) -> HttpResponse:
     """A mapping beside what it makes of the files; POST answers that part alone, for the page to show while one types.
