@@ -1,6 +1,5 @@
 """What people type: patients and services by code or name, a payment in parts."""
 
-import secrets
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -26,7 +25,6 @@ from apps.core.money import ZERO
 
 MOST_ROWS = 50
 # No 0, O, 1, I, L: a code is read aloud and written down.
-_READABLE = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 # What a service of a group is ordered as, when nobody says otherwise.
 KINDS = {
@@ -44,11 +42,6 @@ _BESIDE = {
     "DISCOUNT_NEEDS_REASON": "discount_reason",
     "LINE_FOR_NOTHING": "coverage_reason",
 }
-
-
-def new_code() -> str:
-    """A code for a patient who brings none."""
-    return "P-" + "".join(secrets.choice(_READABLE) for _digit in range(6))
 
 
 class PatientForm(forms.ModelForm):

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.admin.base import BillingAdmin, PatientNames, clinic_or_404, named
-from apps.billing.forms import KINDS, PatientForm, new_code
+from apps.billing.forms import KINDS, PatientForm
 from apps.billing.models import (
     Cover,
     Outstanding,
@@ -98,7 +98,7 @@ class PatientAdmin(PersonalDataPage, PatientNames):
         asked = form.cleaned_data
         made = register_patient(
             obj.administration,
-            code=asked["code"] or new_code(),
+            code=asked["code"],
             name=asked["name"],
             birth_date=asked["birth_date"],
             by=request.user,  # type: ignore[arg-type]

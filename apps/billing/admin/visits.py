@@ -33,7 +33,6 @@ from apps.billing.forms import (
     TenderFormSet,
     asked_of,
     change_due,
-    new_code,
     tenders_of,
 )
 from apps.billing.models import Bill, BillLine, Outstanding, Patient, Payment, Visit
@@ -343,7 +342,7 @@ def _all_valid(*forms: Any) -> bool:
 def _new_patient(administration: Administration, asked: dict[str, Any], user: Any) -> Patient:
     return register_patient(
         administration,
-        code=asked["new_code"].strip() or new_code(),
+        code=asked["new_code"].strip(),
         name=asked["new_name"].strip(),
         birth_date=asked["new_birth_date"],
         by=user,

@@ -10,6 +10,7 @@ from apps.billing.models import (
     TerminalBatch,
     TopUp,
 )
+from apps.ledger.models import Seal
 from apps.ledger.reports.seals import Kind, Parts
 
 BILL = Kind(
@@ -64,3 +65,15 @@ REPORT = Kind(
 )
 
 KINDS = (BILL, PAYMENT, TOP_UP, CASH_MOVEMENT, COUNT, TERMINAL_BATCH, REPORT)
+
+
+def seal_reason(close: EndOfDayReconciliation) -> str:
+    """The occasion of the seal that signing ``close`` makes; a revision has its own."""
+    return f"day_close:{close}"
+
+
+def seal_of(close: EndOfDayReconciliation) -> Seal | None:
+    """The seal that was made when ``close`` was finalized: its head and count of rows are what is printed."""
+    seals = Seal.objects.filter(administration=close.administration_id, reason=seal_reason(close))
+    found: Seal | None = seals.order_by("number").first()
+    return found

@@ -13,12 +13,12 @@ from apps.billing.reports.blind import HIDDEN, blinded
 from apps.billing.reports.day import day_figures, describe
 from apps.billing.reports.drawers import cash_hidden
 from apps.billing.reports.revisions import AMOUNTS, COUNTS
+from apps.billing.reports.sealed import seal_of
 from apps.billing.reports.tie_out import TieOut, tie_out
 from apps.core import display
 from apps.core.models import Administration, User
 from apps.core.money import total
 from apps.core.tables import Column, Kind, Row, Table
-from apps.ledger.models import Seal
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,7 @@ def z_report(close: EndOfDayReconciliation) -> DayReport:
     signed = close.status == EndOfDayReconciliation.Status.FINALIZED
     steps = ("prepared", "reviewed", "finalized", "reopened")
     done = ((step, getattr(close, f"{step}_by"), getattr(close, f"{step}_at")) for step in steps)
-    # Of a revision, the seal that was made when it was signed: its occasion is named after it.
-    seal = Seal.objects.filter(administration=close.administration_id, reason=f"day_close:{close}").order_by("number")
-    made = seal.first() if signed else None
+    made = seal_of(close) if signed else None
     holds = EndOfDayReconciliation.objects.current().filter(pk=close.pk).exists()
     return _report(
         "Z",

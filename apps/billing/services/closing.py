@@ -46,7 +46,6 @@ from apps.core.errors import SecondPersonRequired
 from apps.core.events import record
 from apps.core.models import Administration, Membership, User
 from apps.core.permissions import Act, require, roles_of
-from apps.ledger.models import Seal
 
 Status = EndOfDayReconciliation.Status
 
@@ -150,17 +149,6 @@ def finalize_day(
     record("billing.day_finalized", close, by=by, total_revenue=close.total_revenue, entry=close.entry_id)
     seal_day(close, by=by)
     return close
-
-
-def seal_of(close: EndOfDayReconciliation) -> Seal | None:
-    """The seal that was made when ``close`` was finalized: its head and count are what is printed."""
-    seals = Seal.objects.filter(administration=close.administration_id, reason=_seal_reason(close))
-    found: Seal | None = seals.order_by("number").first()
-    return found
-
-
-def _seal_reason(close: EndOfDayReconciliation) -> str:
-    return f"day_close:{close}"
 
 
 @transaction.atomic

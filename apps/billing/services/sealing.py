@@ -1,7 +1,7 @@
 """Seal a clinic day: its entry, and every document that was born into it."""
 
 from apps.billing.models import Bill, EndOfDayReconciliation, Patient, Payment, TopUp
-from apps.billing.reports.sealed import BILL, KINDS, PAYMENT, REPORT, TOP_UP
+from apps.billing.reports.sealed import BILL, KINDS, PAYMENT, REPORT, TOP_UP, seal_reason
 from apps.core.models import User
 from apps.ledger.models import Seal
 from apps.ledger.services.sealing import Fresh, forget_texts, seal
@@ -20,7 +20,7 @@ def seal_day(close: EndOfDayReconciliation, *, by: User | None) -> Seal:
     """Chain what was posted since the last seal, what was born into the day of ``close``, and the report itself."""
     return seal(
         close.administration,
-        reason=f"day_close:{close}",
+        reason=seal_reason(close),
         by=by,
         documents=OF_THE_DAY,
         day=close.clinic_day_id,

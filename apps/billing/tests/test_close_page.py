@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -22,9 +23,10 @@ from apps.billing.models import (
     TerminalBatch,
     Visit,
 )
+from apps.billing.reports.sealed import seal_of
 from apps.billing.services.asking import ask_to_sign
 from apps.billing.services.charging import Charge, credit_bill, register_visit
-from apps.billing.services.closing import finalize_day, refresh_day, seal_of
+from apps.billing.services.closing import finalize_day, refresh_day
 from apps.billing.services.days import day_for
 from apps.billing.services.drawers import note_count
 from apps.billing.services.payments import refund_payment
@@ -112,7 +114,9 @@ def test_a_day_goes_from_prepared_to_finalized_by_two_people(as_, clinic):
     close.refresh_from_db()
     assert (close.status, close.reviewed_by, close.finalized_by) == ("FINALIZED", clinic.manager, clinic.manager)
     assert str(close.entry) in page.content.decode()
-    assert f"1 entries, head {seal_of(close).head}" in page.content.decode()
+    seal = seal_of(close)
+    assert f"{seal.entries + seal.documents} rows, head {seal.head}" in page.content.decode()
+    call_command("verify_books", head=seal.head, count=seal.entries + seal.documents)  # as the page says to keep
     press(manager, clinic, "note", text="Seen by the bank")
     assert [note.text for note in CloseNote.objects.order_by("id")] == ["Fine", "Seen by the bank"]
 

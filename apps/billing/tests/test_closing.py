@@ -15,6 +15,7 @@ from apps.billing.errors import (
     NotACleanDay,
 )
 from apps.billing.models import Visit
+from apps.billing.reports.sealed import seal_of
 from apps.billing.services.charging import Charge, credit_bill, issue_bill
 from apps.billing.services.closing import (
     add_note,
@@ -23,7 +24,6 @@ from apps.billing.services.closing import (
     finalize_day,
     refresh_day,
     review_day,
-    seal_of,
 )
 from apps.billing.services.payments import refund_payment
 from apps.core.errors import NotAllowed, SecondPersonRequired

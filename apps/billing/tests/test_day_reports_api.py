@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from apps.billing.models import ClinicDay, EndOfDayReconciliation
 from apps.billing.reconciliation_service import ReconciliationService
-from apps.billing.services.closing import seal_of
+from apps.billing.reports.sealed import seal_of
 from apps.billing.services.drawers import enter_terminal_total
 from apps.billing.tests.clinic import PASSWORD
 from apps.billing.tests.drawers import counted, day_of, drawer_of, take_cash, top_up_cash

@@ -15,9 +15,10 @@ from apps.billing.errors import (
 )
 from apps.billing.models import EndOfDayReconciliation, Payment
 from apps.billing.reports.revisions import revisions_of
+from apps.billing.reports.sealed import seal_of
 from apps.billing.reports.summary import summary
 from apps.billing.services.charging import Charge, credit_bill, issue_bill
-from apps.billing.services.closing import cancel_day, close_day, finalize_day, reopen_day, seal_of
+from apps.billing.services.closing import cancel_day, close_day, finalize_day, reopen_day
 from apps.billing.services.wallets import top_up
 from apps.billing.tests.drawers import counted, drawer_of, take_cash
 from apps.core.errors import NotAllowed, SecondPersonRequired

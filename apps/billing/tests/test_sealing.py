@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.billing import checks
 from apps.billing.models import BillLine, Drawer, DrawerCount, Payment, Shift, TerminalBatch, TopUp
-from apps.billing.reports.sealed import KINDS
-from apps.billing.services.closing import add_note, close_day, finalize_day, seal_of
+from apps.billing.reports.sealed import KINDS, seal_of
+from apps.billing.services.closing import add_note, close_day, finalize_day
 from apps.billing.services.days import day_for
 from apps.billing.services.privacy import erase_patient
 from apps.billing.tests.clinic import make_clinic

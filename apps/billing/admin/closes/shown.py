@@ -21,8 +21,8 @@ from apps.billing.blind import AFTER_THE_COUNT, Seen, seen
 from apps.billing.models import ClinicDay, EndOfDayReconciliation
 from apps.billing.reports.day import day_figures
 from apps.billing.reports.drawers import cash_hidden, drawers_of
+from apps.billing.reports.sealed import seal_of
 from apps.billing.reports.tie_out import tie_out
-from apps.billing.services import closing
 from apps.billing.services.asking import sent_to_sign
 from apps.billing.services.days import local_date
 from apps.core import display
@@ -208,7 +208,7 @@ def _signing(
             "amount": display.money(figures.total_revenue, administration.currency),
         },
         "seen": close.updated_at.isoformat(),
-        "seal": closing.seal_of(close) if signed else None,
+        "seal": seal_of(close) if signed else None,
         "entry_link": link("ledger_journalentry_change", close.entry_id) if close.entry_id else "",
     }
 
