@@ -13,11 +13,10 @@ import sys
 import threading
 import time
 import urllib.request
-import uuid
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from email import message_from_bytes, policy
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import psycopg
 import pytest
@@ -37,6 +36,7 @@ NO_BROWSER = os.environ.get("DAYBOOK_NO_BROWSER") == "1"
 PROOF_REQUIRED = os.environ.get("DAYBOOK_REQUIRE_PLAINTEXT") == "1"
 INSTALL_HLEDGER = "install hledger (apt install hledger)"
 INSTALL_BEANCOUNT = "install beancount into .cache/beancount (.ci/beancount)"
+QUICK_HASHER = "apps.core.tests.passwords.Quick"
 INSTALL_CHROMIUM = "install Chromium (apt install chromium), or name one with CHROMIUM=/path/to/chromium"
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # playwright's loop runs in the thread of the test
@@ -59,8 +59,9 @@ def maintenance_database():
     return urlsplit(OWNER_URL).path.lstrip("/")
 
 
-def copy_database(template):
-    name = f"{OUR_OWN}_{os.getpid()}_{uuid.uuid4().hex[:8]}"
+def copy_database(template, name):
+    """A copy called after this process and ``name``, so that whoever comes later knows whether it is still in use."""
+    name = f"{OUR_OWN}_{os.getpid()}_{name}"
     with as_owner(maintenance_database()) as own:
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
         own.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
@@ -123,18 +124,19 @@ def process_lives(pid):
 
 
 @contextmanager
-def connected_to(database):
+def connected_to(database, **more):
     """Point the default connection, and those that other threads open later, at this database."""
     from django.db import connections
 
-    before = connections["default"].settings_dict["NAME"]
+    told, to = connections["default"].settings_dict, {"NAME": database, **more}
+    before = {name: told[name] for name in to}
     connections["default"].close()
-    connections["default"].settings_dict["NAME"] = database
+    told.update(to)
     try:
         yield
     finally:
         connections["default"].close()
-        connections["default"].settings_dict["NAME"] = before
+        told.update(before)
 
 
 @pytest.fixture(scope="session")
@@ -144,7 +146,7 @@ def template_database():
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment, django_db_blocker, template_database):
-    database = copy_database(template_database)
+    database = copy_database(template_database, "shared")
     with django_db_blocker.unblock(), connected_to(database):
         yield
     drop_database(database)
@@ -152,14 +154,49 @@ def django_db_setup(django_test_environment, django_db_blocker, template_databas
 
 @pytest.fixture
 def committed(django_db_setup, django_db_blocker, template_database):
-    """A database of the test's own, where commits are real: for threads, deferred laws and other processes."""
-    from django.db import connections
+    """A database of the test's own, where commits are real: for threads, deferred laws and other processes.
 
-    database = copy_database(template_database)
-    with django_db_blocker.unblock(), connected_to(database):
+    It has the name of the one before, so that a site which is up already finds it. Passwords are hashed as in
+    production: the site would hash those anew that were not.
+    """
+    from django.conf import global_settings
+    from django.db import connections
+    from django.test import override_settings
+
+    database = copy_database(template_database, "own")
+    as_in_production = override_settings(PASSWORD_HASHERS=global_settings.PASSWORD_HASHERS)
+    with django_db_blocker.unblock(), connected_to(database), as_in_production:
         yield database
         connections.close_all()
     drop_database(database)
+
+
+class Owner:
+    """The owner of the tables, on the connection of the test."""
+
+    def execute(self, statement, facts=None):
+        from django.db import connection
+
+        from apps.core.laws import prove_deferred
+
+        if statement.startswith("ALTER"):
+            prove_deferred()  # no table is altered that a law still waits for
+        cursor = connection.cursor()
+        cursor.execute(statement, facts)
+        return cursor
+
+
+@pytest.fixture
+def owned(django_db_setup, django_db_blocker):
+    """The connection of the test belongs to the owner of the tables, who can switch laws off; it is rolled back."""
+    from django.db import connection, transaction
+
+    with django_db_blocker.unblock():
+        owner = urlsplit(OWNER_URL)
+        login = {"USER": unquote(owner.username or ""), "PASSWORD": unquote(owner.password or "")}
+        with connected_to(connection.settings_dict["NAME"], **login), transaction.atomic():
+            yield Owner()
+            transaction.set_rollback(True)
 
 
 @pytest.fixture
@@ -215,6 +252,24 @@ def pytest_configure(config):
     from django.conf import settings
 
     settings.CELERY_BROKER_URL = broker_url()
+    settings.PASSWORD_HASHERS = [QUICK_HASHER]
+    look_for_static_files_once()
+
+
+def look_for_static_files_once():
+    """Each test client loads the middleware anew, and would look for the same two hundred files each time."""
+    from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
+
+    found: dict[str, object] = {}
+    look = WhiteNoiseMiddleware.add_files_from_finders
+
+    def look_once(middleware):
+        if not found:
+            look(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    WhiteNoiseMiddleware.add_files_from_finders = look_once
 
 
 @pytest.fixture(scope="session")
@@ -252,7 +307,7 @@ def no_limits(broker, monkeypatch):
 @contextmanager
 def process(line, env, log):
     """A command of ours as a process of its own, ended by its id, with whatever it started."""
-    with open(log, "wb") as out:
+    with open(log, "ab") as out:
         started = subprocess.Popen(
             [sys.executable, "-m", *line.split()],
             env=env,
@@ -265,13 +320,8 @@ def process(line, env, log):
     try:
         yield started
     finally:
-        started.terminate()
         try:
-            started.wait(5)
-        except subprocess.TimeoutExpired:
-            pass
-        try:
-            os.killpg(started.pid, signal.SIGKILL)
+            os.killpg(started.pid, signal.SIGKILL)  # an orderly end takes seconds, and no test looks at it
         except ProcessLookupError:
             pass
         started.wait()
@@ -326,9 +376,8 @@ class PostOffice:
         return link.group(1)
 
 
-@pytest.fixture
-def post_office():
-    """Where the e-mails of ``site`` and ``worker`` go."""
+@pytest.fixture(scope="session")
+def _post_office():
     office = PostOffice()
     controller = Controller(office, hostname="127.0.0.1", port=office.port)
     controller.start()
@@ -337,33 +386,65 @@ def post_office():
 
 
 @pytest.fixture
+def post_office(_post_office):
+    """Where the e-mails of ``site`` and ``worker`` go."""
+    _post_office.messages.clear()
+    return _post_office
+
+
+@pytest.fixture
 def process_env(committed, post_office):
     env = os.environ | {"DATABASE_URL": url_of(committed), "REDIS_URL": broker_url(), "LOG_FORMAT": "json"}
     env["EMAIL_URL"] = f"smtp://127.0.0.1:{post_office.port}"
     del env["DATABASE_OWNER_URL"]  # as in production: web and worker know nothing of the owner
+    env.pop("PYTEST_CURRENT_TEST", None)
     return env
 
 
-@pytest.fixture
-def site(process_env, tmp_path):
-    """The site as production runs it, on the committed database; with its ``url`` and the ``pid`` of its master."""
+class Site:
+    """The site as production runs it: its ``url``, its ``log``, and the ``pid`` of its master."""
 
-    class Site:
-        pid = 0
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
-        log = tmp_path / "web.log"
+    def __init__(self, env, folder):
+        self.env, self.port, self.log = env, free_port(), folder / "web.log"
+        self.url = f"http://127.0.0.1:{self.port}"
+        line = WEB.format(host="127.0.0.1", port=self.port)
+        self.running = ExitStack()
+        self.process = self.running.enter_context(process(line, env | {"TMPDIR": str(folder)}, self.log))
+        self.pid = self.process.pid
+        until(self.answers, self.process, self.log)
 
-    def answers():
+    def answers(self):
         try:
-            return urllib.request.urlopen(f"{Site.url}/health", timeout=5)
+            return urllib.request.urlopen(f"{self.url}/health", timeout=5)
         except OSError:
             return None
 
-    with process(WEB.format(host="127.0.0.1", port=Site.port), process_env, Site.log) as started:
-        until(answers, started, Site.log)
-        Site.pid = started.pid
-        yield Site
+    def serves(self, env):
+        return self.env == env and self.process.poll() is None
+
+
+@pytest.fixture(scope="session")
+def _sites():
+    """The site that the last test had, if any."""
+    sites = []
+    yield sites
+    for site in sites:
+        site.running.close()
+
+
+@pytest.fixture
+def site(process_env, _sites, tmp_path_factory):
+    """The site as production runs it, on the committed database.
+
+    It stays up for the next test that would start it in the same environment; its log is emptied then.
+    """
+    if not any(site.serves(process_env) for site in _sites):
+        while _sites:
+            _sites.pop().running.close()
+        _sites.append(Site(process_env, tmp_path_factory.mktemp("site")))
+    (site,) = _sites
+    os.truncate(site.log, 0)
+    return site
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 The day: 10,000 visits, 10,000 bills with 30,000 lines for as many orders, 15,000 payments in seven methods; 2 in 100
 orders are on no bill, 1 in 100 lines is below its price, 1 in 100 discounted above the limit, and what else rules look
 for is there as well. The history: one million older payments on as many bills and orders (``SIZE=`` says how many), a
-tenth of them paid a day late, 500 still open; cover of the past is taken as paid by its payers, its rows of what is
-outstanding are ended by hand.
+tenth of them paid a day late, 500 still open; cover of the past is taken as paid by its payers the next day (that of
+yesterday at once), its rows of what is outstanding are ended by hand. Every patient once put enough into a wallet.
 
 day_close.report   ours: refresh_leaks() and day_figures(); limit: hand-written SQL of the same totals and rules
 day_close.history  the report with the whole history; limit: the same with a tenth of it
@@ -45,6 +45,7 @@ TABLES = (
     "billing_discount",
     "billing_payment",
     "billing_paystacktransaction",
+    "billing_topup",
     "billing_wallet",
 )
 SERVICES = 100
@@ -166,7 +167,7 @@ SELECT payment.administration_id, payment.bill_id, bill.clinic_day_id, bill.visi
 FROM billing_payment payment JOIN billing_clinicday day ON day.id = payment.clinic_day_id
 JOIN billing_bill bill ON bill.id = payment.bill_id
 WHERE bill.administration_id = %(a)s AND bill.number BETWEEN %(from)s AND %(to)s
-  AND payment.method IN ('HMO', 'INSURANCE');
+  AND payment.method IN ('HMO', 'INSURANCE') AND day.date <> %(day)s::date - 1;
 """
 
 PATIENTS = """
@@ -178,6 +179,17 @@ INSERT INTO billing_service (id, administration_id, code, name, group_id, vat_co
 SELECT uuidv7(), %(a)s, 'S' || n, 'Service', %(group)s, %(vat)s, true FROM generate_series(0, %(services)s - 1) n;
 INSERT INTO billing_serviceprice (id, administration_id, service_id, price, includes_vat, valid_from, created_at)
 SELECT uuidv7(), %(a)s, id, 10, true, date '2000-01-01', now() FROM billing_service WHERE administration_id = %(a)s;
+
+WITH first_day AS (
+    INSERT INTO billing_clinicday (id, administration_id, date, is_finalized)
+    VALUES (uuidv7(), %(a)s, date '2026-06-01' - 1001, false) RETURNING id
+)
+INSERT INTO billing_topup (id, administration_id, clinic_day_id, number, patient_id, method, amount, reference, reason,
+                           taken_at, idempotency_key, source)
+SELECT uuidv7(), %(a)s, first_day.id, row_number() OVER (), patient.id, 'CARD', 10000, '', '', now(), '', ''
+FROM first_day CROSS JOIN billing_patient patient WHERE patient.administration_id = %(a)s;
+INSERT INTO billing_wallet (id, administration_id, patient_id, balance)
+SELECT uuidv7(), %(a)s, patient_id, amount FROM billing_topup WHERE administration_id = %(a)s;
 """
 
 BARE = (
@@ -337,8 +349,8 @@ def main() -> None:
     load(named, 1, tenth, date=DATE_OF, lines=1, parts="1", delay=DELAY, open_every=max(tenth // 50, 2))
     load(
         named,
-        HISTORY + 1,
-        HISTORY + 10_000,
+        tenth + 1,
+        tenth + 10_000,
         date=f"date '{DAY}'",
         lines=3,
         parts="1 + i % 2",
@@ -351,8 +363,8 @@ def main() -> None:
     few, few_memory = quickest(lambda: report(day)), peak(lambda: report(day))
     load(
         named,
-        tenth + 1,
-        HISTORY,
+        tenth + 10_001,
+        HISTORY + 10_000,
         date=DATE_OF,
         lines=1,
         parts="1",
@@ -407,7 +419,8 @@ def load(named: dict[str, Any], first: int, last: int, **shape: object) -> None:
     """Write documents ``first`` to ``last``; what the laws would derive is set by hand below, and compared with what
     the service computes."""
     with psycopg.connect(os.environ["DATABASE_OWNER_URL"]) as owner:
-        paid = owner.execute("SELECT coalesce(max(number), 0) FROM billing_payment").fetchone()
+        numbered = "SELECT coalesce(max(number), 0) FROM billing_payment WHERE administration_id = %(a)s"
+        paid = owner.execute(numbered, named).fetchone()
     values = {**named, "from": first, "to": last, "paid": paid[0] if paid else 0}
     escaped = {name: str(text).replace("%", "%%") for name, text in shape.items()}
     as_owner(LOAD.format(**escaped) + OUTSTANDING, values)

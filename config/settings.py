@@ -44,10 +44,10 @@ SITE_URL = env("SITE_URL").rstrip("/")  # what links in e-mails begin with
 TRUSTED_PROXIES = env("TRUSTED_PROXIES")  # how many of ours stand in front and add to X-Forwarded-For
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    "apps.core.site.Admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -332,6 +332,7 @@ EVENT_HANDLERS: dict[str, list[str]] = {
     "core.administration_opened": ["apps.billing.handlers.open_clinic"],
     "billing.nightly_close_ended": ["apps.billing.handlers.mail_signers"],
     "billing.day_finalized": ["apps.billing.handlers.mail_z"],
+    "billing.provider_reference_typed": ["apps.billing.handlers.ask_about_typed"],
 }
 
 LOGGING = logs.settings_for(level=env("LOG_LEVEL"), form=env("LOG_FORMAT"))

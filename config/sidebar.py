@@ -1,5 +1,6 @@
 """The sidebar: by workflow, in the order of a day, and only what the person's role may open."""
 
+from functools import cache
 from typing import Any
 
 from django.contrib import admin
@@ -119,13 +120,13 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, Any]]]] = [
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups that hold at least one page which the person may open."""
-    groups = []
+    home_page, groups = reverse("admin:index"), []
     for title, entries in GROUPS:
         items = []
         for name, icon, where in entries:
             link = _link(request, where)
             if link:
-                items.append({"title": name, "icon": icon, "link": link, "active": _is_open(request, link)})
+                items.append({"title": name, "icon": icon, "link": link, "active": _is_open(request, link, home_page)})
         if items:
             groups.append({"title": title, "items": items})
     _only_the_nearest(groups)
@@ -149,7 +150,7 @@ def _link(request: HttpRequest, where: Any) -> str | None:
     """The address of a page that exists and that the person may open."""
     if isinstance(where, str):
         app, model = where.lower().split(".")
-        page = next((page for kind, page in admin.site._registry.items() if kind._meta.label == where), None)
+        page = _page_of(where)
         name, allowed = f"admin:{app}_{model}_changelist", page is not None and page.has_view_permission(request)
     else:
         name, act = where
@@ -160,5 +161,11 @@ def _link(request: HttpRequest, where: Any) -> str | None:
         return None
 
 
-def _is_open(request: HttpRequest, link: str) -> bool:
-    return request.path == link or (link != reverse("admin:index") and request.path.startswith(link))
+@cache
+def _page_of(label: str) -> Any:
+    """The admin's page of a model; None where it has none."""
+    return next((page for kind, page in admin.site._registry.items() if kind._meta.label == label), None)
+
+
+def _is_open(request: HttpRequest, link: str, home_page: str) -> bool:
+    return request.path == link or (link != home_page and request.path.startswith(link))

@@ -2,21 +2,31 @@
 
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext_lazy as _
 
-from apps.billing.models import Bill, CashMovement, EndOfDayReconciliation, Payment, TopUp, Wallet
+from apps.billing.models import (
+    Bill,
+    CashMovement,
+    DrawerCount,
+    EndOfDayReconciliation,
+    Payment,
+    TopUp,
+    Wallet,
+)
+from apps.billing.reports.advances import earmarked
 from apps.billing.reports.sealed import KINDS
 from apps.billing.reports.wallets import with_movements
 from apps.billing.triggers import MOVEMENTS_OF_A_BILL
 from apps.core.findings import Finding
 from apps.core.models import Administration
-from apps.core.money import ZERO
+from apps.core.money import ZERO, total
 from apps.ledger.models import Seal
 from apps.ledger.reports.seals import Kind, document_hashes
 
@@ -102,6 +112,49 @@ CASH_OF_DAYS = """
 """
 
 
+def vat_is_declared_once(administration: Administration, as_of: date) -> Iterator[Finding]:
+    """The day closes of each signed day posted the VAT of its bills and of what was received in advance, less what was
+    declared of advances before, by VAT code."""
+    with connection.cursor() as cursor:
+        cursor.execute(VAT_OF_DAYS, {"administration": administration.pk})
+        differing = {day: (posted, found) for day, posted, found in cursor.fetchall()}
+    for close in _finalized(administration, as_of).filter(clinic_day__in=differing):
+        posted, due = differing[close.clinic_day_id]
+        yield Finding(
+            "DAY_CLOSE_DIFFERS_FROM_VAT",
+            close,
+            _("posted VAT of {posted}, its bills and advances make {found}"),
+            facts={"posted": posted, "found": due},
+        )
+
+
+# The days of which some VAT code differs, with the VAT of all codes. The first closes posted VAT without its codes: an
+# entry without any is left to the seals.
+VAT_OF_DAYS = """
+    SELECT day, sum(posted), sum(due) FROM (
+        SELECT day, sum(posted) AS posted, sum(due) AS due, bool_or(coded) AS coded FROM (
+            SELECT close.clinic_day_id AS day, line.vat_code_id AS vat_code, TRUE AS coded, 0 AS due,
+                   CASE line.vat_role WHEN 'TAX' THEN line.credit - line.debit ELSE 0 END AS posted
+            FROM billing_endofdayreconciliation close
+            CROSS JOIN LATERAL (VALUES (close.entry_id), (close.reversal_id)) AS entry (id)
+            JOIN ledger_journalline line ON line.entry_id = entry.id AND line.vat_code_id IS NOT NULL
+            WHERE close.administration_id = %(administration)s
+            UNION ALL
+            SELECT bill.clinic_day_id, line.vat_code_id, FALSE, line.vat, 0
+            FROM billing_bill bill JOIN billing_billline line ON line.bill_id = bill.id
+            WHERE bill.administration_id = %(administration)s AND line.vat <> 0
+            UNION ALL
+            SELECT clinic_day_id, vat_code_id, FALSE, vat, 0 FROM billing_topup
+            WHERE administration_id = %(administration)s AND service_id IS NOT NULL
+            UNION ALL
+            SELECT payment.clinic_day_id, advance.vat_code_id, FALSE, -payment.advance_vat, 0
+            FROM billing_payment payment JOIN billing_topup advance ON advance.id = payment.advance_id
+            WHERE payment.administration_id = %(administration)s
+        ) AS vat GROUP BY day, vat_code
+    ) AS by_code GROUP BY day HAVING bool_or(posted <> due) AND bool_or(coded)
+"""
+
+
 def outstanding_follows_from_the_rows(administration: Administration, as_of: date) -> Iterator[Finding]:
     """What each bill leaves open, step by step, is what its own rows say."""
     for bill, derived, found in _outstanding_differences(administration):
@@ -114,8 +167,15 @@ def outstanding_follows_from_the_rows(administration: Administration, as_of: dat
 
 
 def wallets_hold_their_movements(administration: Administration, as_of: date) -> Iterator[Finding]:
-    """Each wallet holds its top-ups less what bills were paid with from it."""
+    """Each wallet holds its top-ups less what bills were paid with from it, what was paid in advance among it."""
     wallets = with_movements(Wallet.objects.filter(administration=administration).select_related("patient"))
+    for wallet in wallets.annotate(earmarked=earmarked()).filter(earmarked__gt=Greatest(F("balance"), ZERO)):
+        yield Finding(
+            "WALLET_BELOW_ADVANCES",
+            wallet,
+            _("{balance} is in it, less than the {found} that was paid in advance for services"),
+            facts={"balance": wallet.balance, "found": wallet.earmarked},
+        )
     for wallet in wallets.exclude(balance=F("moved")):
         yield Finding(
             "WALLET_DIFFERS",
@@ -123,6 +183,35 @@ def wallets_hold_their_movements(administration: Administration, as_of: date) ->
             _("{balance} is kept as its balance, its movements add up to {found}"),
             facts={"balance": wallet.balance, "found": wallet.moved},
         )
+
+
+def counts_follow_from_their_pieces(administration: Administration, as_of: date) -> Iterator[Finding]:
+    """Each count of a drawer by notes and coins is the sum of them, none of them counted below nothing."""
+    counts = DrawerCount.objects.filter(administration=administration).exclude(denominations=[]).order_by("id")
+    for count in counts.select_related("shift__drawer").iterator(chunk_size=1000):
+        found = _sum_of(count.denominations)
+        if found is None:
+            yield Finding("COUNT_DIFFERS_FROM_PIECES", count, _("its notes and coins are none that can be counted"))
+        elif found != count.total:
+            yield Finding(
+                "COUNT_DIFFERS_FROM_PIECES",
+                count,
+                _("states {stated}, its notes and coins add up to {found}"),
+                facts={"stated": count.total, "found": found},
+            )
+
+
+def _sum_of(pieces: Any) -> Decimal | None:
+    """What ``pieces`` add up to; None where they are no list of values and whole numbers of them."""
+    try:
+        rows = [(Decimal(piece["value"]), int(str(piece["count"]))) for piece in pieces]
+    except (KeyError, TypeError, ValueError, InvalidOperation):
+        return None
+    return (
+        None
+        if any(value <= 0 or number < 0 for value, number in rows)
+        else total(value * number for value, number in rows)
+    )
 
 
 def documents_are_numbered_without_gaps(administration: Administration, as_of: date) -> Iterator[Finding]:
@@ -210,8 +299,10 @@ def _outstanding_differences(administration: Administration) -> Iterator[tuple[B
 ALL = (
     finalized_closes_equal_their_rows,
     finalized_closes_are_posted,
+    vat_is_declared_once,
     outstanding_follows_from_the_rows,
     wallets_hold_their_movements,
+    counts_follow_from_their_pieces,
     documents_are_numbered_without_gaps,
     sealed_documents_are_unchanged,
 )

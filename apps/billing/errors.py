@@ -112,7 +112,13 @@ class AlreadyCredited(Conflict):
 class PaymentKept(Conflict):
     code = "PAYMENT_KEPT"
     message = _("A payment never changes; a refund corrects it.")
-    constraint = ("payment_append_only", "payment_sign", "cover_names_its_payer", "payment_shift_is_cash")
+    constraint = (
+        "payment_append_only",
+        "payment_sign",
+        "cover_names_its_payer",
+        "payment_shift_is_cash",
+        "advance_drawn_by_wallet",
+    )
 
 
 class PaymentNotPositive(Unprocessable):
@@ -138,7 +144,7 @@ class PayerOfAnotherKind(Invalid):
 
 class WalletBeyondBalance(Invalid):
     code = "WALLET_BEYOND_BALANCE"
-    message = _("{amount} is more than the {balance} in the wallet.")
+    message = _("{amount} is more than the {balance} in the wallet that may pay for anything.")
     hint = _("Take the rest by another method, or top the wallet up first.")
 
 
@@ -386,7 +392,13 @@ class TerminalBatchKept(Conflict):
 class TopUpKept(Conflict):
     code = "TOP_UP_KEPT"
     message = _("A top-up never changes; pay the opposite.")
-    constraint = ("top_up_append_only", "top_up_of_something", "top_up_shift_is_cash")
+    constraint = (
+        "top_up_append_only",
+        "top_up_of_something",
+        "top_up_shift_is_cash",
+        "advance_whole",
+        "advance_given_back_as_paid",
+    )
 
 
 class TopUpMethodUnknown(Unprocessable):
@@ -398,6 +410,32 @@ class BeyondWallet(Invalid):
     code = "BEYOND_WALLET"
     message = _("{amount} is more than the {balance} in the wallet of {patient}.")
     hint = _("Take no more than is in it.")
+
+
+class AdvanceUntaxed(Invalid):
+    code = "ADVANCE_UNTAXED"
+    message = _("No VAT is due on {service}, so nothing falls due before it is billed.")
+    hint = _("Leave the service empty: the money stands in the wallet, and pays for it all the same.")
+
+
+class AdvanceOfAnother(Invalid):
+    code = "ADVANCE_OF_ANOTHER"
+    message = _("{advance} was paid for {service}: it pays for that on bills of its own patient, and no more.")
+    constraint = "advance_pays_its_service"
+
+
+class AdvanceBeyondLeft(Invalid):
+    code = "ADVANCE_BEYOND_LEFT"
+    message = _("{amount} is more than the {left} that is left of {advance}.")
+    hint = _("Take what is left, and the rest by another method.")
+    constraint = "advance_within_left"
+
+
+class AdvanceReceivedLater(Invalid):
+    code = "ADVANCE_RECEIVED_LATER"
+    message = _("An advance is used and given back from the day on that it was received.")
+    hint = _("Take it today, or on the day that it came in.")
+    constraint = "advance_received_before"
 
 
 class ReasonRequired(Unprocessable):
@@ -426,6 +464,7 @@ class RemittanceKept(Conflict):
         "remittance_not_negative",
         "claim_settlement_append_only",
         "claim_settlement_of_something",
+        "claim_settlement_taken_back_is_negative",
         "paid_claim_names_its_remittance",
     )
 
@@ -492,6 +531,7 @@ class WriteOffNotApproved(Invalid):
 class TakenBackBeyondSettled(Invalid):
     code = "TAKEN_BACK_BEYOND_SETTLED"
     message = _("{amount} is more than the {left} that is left of this settlement.")
+    constraint = "claim_settlement_takes_back"
 
 
 class WriteOffBeyondOpen(Invalid):
@@ -640,3 +680,25 @@ class PeriodNotOver(Invalid):
 class NothingToAccrue(Conflict):
     code = "NOTHING_TO_ACCRUE"
     message = _("All care up to {date} that has a price is billed: there is nothing to accrue.")
+
+
+# Imports on screen ---------------------------------------------------------------------------------------------------
+
+
+class ImportRefused(Invalid):
+    """What a MappingError says, to whoever imports on screen."""
+
+    code = "IMPORT_REFUSED"
+    message = _("Nothing was imported. {reason}")
+    hint = _("Change the mapping or the files, and import them again: what is there already is not added twice.")
+
+
+class ImportRowRefused(Invalid):
+    code = "IMPORT_ROW_REFUSED"
+    message = _("{row} was left out: {reason}")
+
+
+class ImportFileTwice(Invalid):
+    code = "IMPORT_FILE_TWICE"
+    message = _("Two of the files are called {name}.")
+    hint = _("Give one of them another name: the mapping finds files by their names.")

@@ -355,14 +355,15 @@ class CoverForm(AdministrationForm):
 
 
 class RefundForm(AdministrationForm):
-    """How much goes back, and why."""
+    """How much goes back, and why; the slip or the provider's id of it."""
 
     reason = forms.CharField(label=_("Reason"), max_length=200)
+    reference = forms.CharField(label=_("Reference"), max_length=100, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["amount"] = AmountField(code=self.administration.currency, label=_("Amount"))
-        self.order_fields(["amount", "reason"])
+        self.order_fields(["amount", "reason", "reference"])
 
 
 class ReasonForm(AdministrationForm):

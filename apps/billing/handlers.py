@@ -8,6 +8,7 @@ from apps.core.models import Administration, Event, Membership, User
 from apps.core.money import text
 from apps.core.permissions import Act, roles_with
 from apps.core.services import mail
+from apps.core.worker import ask
 from apps.ledger.services.opening import chart_of, open_books, open_years
 
 
@@ -65,3 +66,8 @@ def mail_z(event: Event) -> None:
             head=report.seal_head,
             rows=report.seal_rows,
         )
+
+
+def ask_about_typed(event: Event) -> None:
+    """Have the provider asked about the reference that somebody typed, a moment later and not in their request."""
+    ask("apps.billing.tasks.ask_about_reference", str(event.administration_id), event.facts["reference"])

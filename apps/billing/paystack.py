@@ -38,6 +38,7 @@ A_PAGE = 100
 MOST_PAGES = 1000
 
 SUCCESS, REVERSED = "success", "reversed"
+PAID = (SUCCESS, REVERSED)  # what was reversed was paid before
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,21 @@ class StatedSettlement:
     gross: Decimal
     fees: Decimal
     net: Decimal
+
+
+@dataclass(frozen=True)
+class StatedRefund:
+    """What the provider states of money that it gave back: of which transaction (its reference or the provider's id of
+    it), and which payout it was deducted from, where it says so."""
+
+    provider_id: str
+    status: str
+    amount: Decimal
+    currency: str
+    refunded_at: datetime | None
+    reference: str = ""
+    transaction_id: str = ""
+    settlement_id: str = ""
 
 
 # Messages ------------------------------------------------------------------------------------------------------------
@@ -120,7 +136,7 @@ def transaction(administration_id: UUID, reference: str) -> Stated:
 def transactions(administration_id: UUID, since: datetime) -> Iterator[Stated]:
     """Every transaction since ``since`` that was paid, also when it was given back since."""
     stated = map(_stated, _pages(administration_id, "transaction", {"from": _written(since)}))
-    return (one for one in stated if one.status in (SUCCESS, REVERSED))
+    return (one for one in stated if one.status in PAID)
 
 
 def settlements(administration_id: UUID, since: datetime) -> Iterator[StatedSettlement]:
@@ -131,6 +147,12 @@ def settlements(administration_id: UUID, since: datetime) -> Iterator[StatedSett
 def settled_by(administration_id: UUID, provider_id: str) -> Iterator[Stated]:
     """The transactions that a payout pays out."""
     return map(_stated, _pages(administration_id, f"settlement/{quote(provider_id, safe='')}/transactions", {}))
+
+
+def refunds(administration_id: UUID, *, since: datetime | None = None, transaction: str = "") -> Iterator[StatedRefund]:
+    """Every refund since ``since``, or of the transaction that has that id there."""
+    asked = {"from": _written(since)} if since else {"transaction": transaction}
+    return map(_refund, _pages(administration_id, "refund", asked))
 
 
 # Amounts -------------------------------------------------------------------------------------------------------------
@@ -275,6 +297,30 @@ def _settlement(row: Any) -> StatedSettlement:
         )
     except (KeyError, TypeError, AttributeError):
         raise ProviderAnswerUnreadable() from None
+
+
+def _refund(row: Any) -> StatedRefund:
+    """A transaction or a payout stands there as its id, or whole."""
+    try:
+        of, out_of, currency = row.get("transaction"), row.get("settlement"), str(row["currency"])
+        reference = row.get("transaction_reference") or (of.get("reference") if isinstance(of, dict) else "")
+        return StatedRefund(
+            provider_id=_text(str(row["id"]), 64),
+            status=_text(row["status"], 32),
+            amount=from_subunits(row["amount"], currency),
+            currency=currency,
+            refunded_at=_moment(row.get("refunded_at") or row.get("created_at") or row.get("createdAt")),
+            reference=_text(reference, 100) if reference else "",
+            transaction_id=_id(of),
+            settlement_id=_id(out_of),
+        )
+    except (KeyError, TypeError, AttributeError):
+        raise ProviderAnswerUnreadable() from None
+
+
+def _id(value: Any) -> str:
+    value = value.get("id") if isinstance(value, dict) else value
+    return _text(str(value), 64) if value not in (None, "") else ""
 
 
 def _text(value: Any, most: int) -> str:

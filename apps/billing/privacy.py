@@ -59,7 +59,11 @@ FIELDS: dict[str, dict[str, Fate]] = {
     "billing.ClaimSettlement": dict.fromkeys(("reason", "source"), KEPT),
     "billing.WriteOff": dict.fromkeys(("reason", "source"), KEPT),
     "billing.PaystackEvent": dict.fromkeys(("digest", "event", "reference", "refusal"), IMPERSONAL),
-    "billing.PaystackSettlement": dict.fromkeys(("provider_id", "status", "settled_on"), IMPERSONAL),
+    "billing.PaystackSettlement": dict.fromkeys(("provider_id", "status", "currency", "settled_on"), IMPERSONAL),
+    "billing.PaystackRefund": {
+        **dict.fromkeys(("provider_id", "refunded_on"), KEPT),
+        **dict.fromkeys(("status", "currency"), IMPERSONAL),
+    },
     "billing.PaystackTransaction": {
         **dict.fromkeys(("reference", "provider_id", "paid_on", "source"), KEPT),
         **dict.fromkeys(("status", "currency"), IMPERSONAL),

@@ -8,11 +8,13 @@ from celery import shared_task
 from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
+from django.utils.translation import override
 
 from apps.billing.errors import ProviderUnreachable
 from apps.billing.models import ClinicDay, EndOfDayReconciliation, PaystackEvent, PaystackTransaction
-from apps.billing.services import closing, nightly, paystack
-from apps.core.models import Administration
+from apps.billing.services import catching_up, closing, importing, nightly, paystack
+from apps.billing.services.provider_refunds import fetch_refunds
+from apps.core.models import Administration, Job, Upload
 from apps.core.services.jobs import work_through
 
 again: dict[str, Any] = {"autoretry_for": (OperationalError,), "retry_backoff": True, "max_retries": 5}
@@ -71,6 +73,27 @@ def finalize_days(job_id: str) -> None:
     )
 
 
+@shared_task(**again)
+def import_clinic(job_id: str) -> None:
+    """Import the kept files that the job names into its administration, in the name of who asked; the job keeps how
+    much was added and which rows were not."""
+    work_through(job_id, _administration, _import)
+
+
+def _administration(job: Job) -> Any:
+    return Administration.objects.visible_to(job.by).filter(pk=job.arguments["administration"])
+
+
+def _import(job: Job, administration: Administration) -> None:
+    uploads = Upload.objects.filter(administration=administration, purpose=importing.PURPOSE)
+    files = uploads.filter(pk__in=job.arguments["files"])
+    kept = importing.Kept(uploads.get(pk=job.arguments["mapping"]), list(files.order_by("pk")))
+    with override(job.by.language or settings.LANGUAGE_CODE):  # a row's reason is put together as it is read
+        done = importing.import_files(kept, administration=administration, by=job.by)
+    job.arguments["made"] = done.made
+    job.refusals += [{"what": where, **refusal.detail()} for where, refusal in done.left_out]
+
+
 @shared_task(**ask_again)
 def handle_provider_message(message_id: str) -> None:
     """Ask the provider about the payment that a message of its names."""
@@ -86,16 +109,24 @@ def ask_providers() -> None:
 
 @shared_task(**ask_again)
 def catch_up_with_provider(administration_id: str) -> None:
-    """Messages that wait, references that people typed, payments of the last days, and payouts of the last weeks."""
+    """Messages that wait, references that people typed, payments of the last days, payouts and refunds of the last
+    weeks."""
     administration = Administration.objects.filter(pk=UUID(administration_id)).first()
     if administration is None:
         return
     now = timezone.now()
-    for message in paystack.waiting_messages(administration):
+    for message in catching_up.waiting_messages(administration):
         paystack.handle_message(message)
-    paystack.fetch_transactions(administration, now - PAYMENTS_SINCE)
-    paystack.ask_about_typed(administration, now - PAYMENTS_SINCE)
-    paystack.fetch_settlements(administration, now - PAYOUTS_SINCE)
+    catching_up.fetch_transactions(administration, now - PAYMENTS_SINCE)
+    catching_up.ask_about_typed(administration, now - PAYMENTS_SINCE)
+    catching_up.fetch_settlements(administration, now - PAYOUTS_SINCE)
+    fetch_refunds(administration, since=now - PAYOUTS_SINCE)
+
+
+@shared_task(**ask_again)
+def ask_about_reference(administration_id: str, reference: str) -> None:
+    """Ask the provider about a reference that somebody has just typed."""
+    catching_up.ask_about(Administration.objects.get(pk=administration_id), reference)
 
 
 @shared_task(**again)

@@ -135,7 +135,7 @@ refund_within_payment = Law(
     func=f"""
     SELECT * INTO original FROM billing_payment WHERE id = NEW.refunds_id FOR NO KEY UPDATE;
     IF (original.kind, original.bill_id, original.method) IS DISTINCT FROM ('PAYMENT', NEW.bill_id, NEW.method)
-       OR original.payer_id IS DISTINCT FROM NEW.payer_id
+       OR (original.payer_id, original.advance_id) IS DISTINCT FROM (NEW.payer_id, NEW.advance_id)
        OR original.amount + NEW.amount + (SELECT coalesce(sum(amount), 0) FROM billing_payment
                                           WHERE refunds_id = original.id) < 0 THEN
         {refuse("refund_within_payment", "a refund gives back part of one payment, by its method, and no more")}
@@ -380,16 +380,24 @@ terminal_batch_append_only = append_only(
     "terminal_batch_append_only", "terminal totals never change; enter a newer one"
 )
 
+NOT_ITS_PIECES = refuse("count_equals_denominations", "a count is the sum of its notes and coins")
 count_adds_up = Law(
     name="adds_up",
     when=pgtrigger.Before,
     operation=pgtrigger.Insert,
     func=f"""
-    IF jsonb_typeof(NEW.denominations) <> 'array' OR NEW.denominations <> '[]' AND NEW.total IS DISTINCT FROM (
-        SELECT sum((piece ->> 'value')::numeric * (piece ->> 'count')::integer)
+    IF jsonb_typeof(NEW.denominations) <> 'array' THEN
+        {NOT_ITS_PIECES}
+    END IF;
+    IF NEW.denominations <> '[]' AND (
+        SELECT sum(worth * pieces) IS DISTINCT FROM NEW.total
+            OR NOT bool_and(coalesce(worth > 0 AND worth < 'Infinity' AND pieces >= 0, false))
         FROM jsonb_array_elements(NEW.denominations) AS piece
+        CROSS JOIN LATERAL (
+            SELECT (piece ->> 'value')::numeric AS worth, (piece ->> 'count')::integer AS pieces
+        ) AS counted
     ) THEN
-        {refuse("count_equals_denominations", "a count is the sum of its notes and coins")}
+        {NOT_ITS_PIECES}
     END IF;
     RETURN NEW;
     """,
@@ -445,6 +453,71 @@ payment_moves_wallet = _moves_wallet(
     condition=pgtrigger.Q(new__method="WALLET"),
 )
 
+
+def _within_advance(own: str, amount: str, vat: str, *declare: tuple[str, str]) -> Law:
+    """An advance is used and given back up to what was paid, and its VAT with it to the last cent.
+
+    Its row is the lock: two who take of one advance wait for each other. ``own`` is asked first.
+    """
+    return Law(
+        name="within_advance",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        condition=pgtrigger.Q(new__advance__isnull=False),
+        declare=[("advance", "billing_topup%ROWTYPE"), ("rest", "record"), *declare],
+        func=f"""
+        {own}
+        IF (SELECT date FROM billing_clinicday WHERE id = NEW.clinic_day_id) < (
+            SELECT date FROM billing_clinicday WHERE id = advance.clinic_day_id
+        ) THEN
+            {refuse("advance_received_before", "an advance is used and given back once it was received")}
+        END IF;
+        SELECT advance.amount - {amount} - coalesce(sum(moved.amount), 0) AS amount,
+               advance.vat - {vat} - coalesce(sum(moved.vat), 0) AS vat INTO rest
+        FROM (SELECT -amount AS amount, -vat AS vat FROM billing_topup WHERE advance_id = NEW.advance_id
+              UNION ALL
+              SELECT amount, advance_vat FROM billing_payment WHERE advance_id = NEW.advance_id) AS moved;
+        IF rest.amount NOT BETWEEN 0 AND advance.amount OR rest.vat NOT BETWEEN 0 AND advance.vat
+           OR rest.amount = 0 AND rest.vat <> 0 OR rest.amount = advance.amount AND rest.vat <> advance.vat THEN
+            {refuse("advance_within_left", "an advance is used and given back up to what was paid, its VAT with it")}
+        END IF;
+        RETURN NEW;
+        """,
+    )
+
+
+HOLD_ADVANCE = "SELECT * INTO advance FROM billing_topup WHERE id = NEW.advance_id FOR NO KEY UPDATE;"
+given_back_within_advance = _within_advance(
+    f"""
+        {HOLD_ADVANCE}
+        IF (advance.patient_id, advance.service_id, advance.vat_code_id, advance.vat_rate, advance.amount > 0)
+           IS DISTINCT FROM (NEW.patient_id, NEW.service_id, NEW.vat_code_id, NEW.vat_rate, TRUE) THEN
+            {refuse("advance_given_back_as_paid", "an advance goes back to who paid it, with its VAT")}
+        END IF;""",
+    "-NEW.amount",
+    "-NEW.vat",
+)
+# The bill is locked before the advance, as whoever takes a payment does.
+drawn_within_advance = _within_advance(
+    f"""
+        SELECT patient_id INTO patient FROM billing_bill WHERE id = NEW.bill_id FOR NO KEY UPDATE;
+        {HOLD_ADVANCE}
+        IF (advance.patient_id, advance.service_id IS NOT NULL, advance.amount > 0)
+           IS DISTINCT FROM (patient, TRUE, TRUE) OR NEW.amount > 0 AND NEW.amount + (
+            SELECT coalesce(sum(payment.amount), 0)
+            FROM billing_payment payment JOIN billing_topup other ON other.id = payment.advance_id
+            WHERE payment.bill_id = NEW.bill_id AND other.service_id = advance.service_id
+        ) > (
+            SELECT coalesce(sum(gross), 0) FROM billing_billline
+            WHERE bill_id = NEW.bill_id AND service_id = advance.service_id
+        ) THEN
+            {refuse("advance_pays_its_service", "an advance pays its service on a bill of its patient, and no more")}
+        END IF;""",
+    "NEW.amount",
+    "NEW.advance_vat",
+    ("patient", "uuid"),
+)
+
 claim_kept = Law(
     name="kept",
     when=pgtrigger.Before,
@@ -471,7 +544,12 @@ claim_settlement_within_open = Law(
     name="within_open",
     when=pgtrigger.Before,
     operation=pgtrigger.Insert,
-    declare=[("claim", "billing_claim%ROWTYPE"), ("settled", "numeric"), ("covered", "numeric")],
+    declare=[
+        ("claim", "billing_claim%ROWTYPE"),
+        ("original", "billing_claimsettlement%ROWTYPE"),
+        ("settled", "numeric"),
+        ("covered", "numeric"),
+    ],
     func=f"""
     SELECT * INTO claim FROM billing_claim WHERE id = NEW.claim_id FOR NO KEY UPDATE;
     SELECT coalesce(sum(amount), 0) INTO covered FROM billing_payment
@@ -484,6 +562,16 @@ claim_settlement_within_open = Law(
         SELECT coalesce(sum(amount), 0) FROM billing_claimsettlement WHERE claim_id = claim.id AND kind = NEW.kind
     ) < 0 THEN
         {refuse("claim_settlement_within_open", "what is taken back of a settlement was settled before")}
+    END IF;
+    IF NEW.amount < 0 THEN
+        SELECT * INTO original FROM billing_claimsettlement WHERE id = NEW.takes_back_id;
+        IF (original.claim_id, original.kind, original.remittance_id, original.amount > 0)
+           IS DISTINCT FROM (NEW.claim_id, NEW.kind, NEW.remittance_id, TRUE)
+           OR original.amount + NEW.amount + (
+            SELECT coalesce(sum(amount), 0) FROM billing_claimsettlement WHERE takes_back_id = original.id
+        ) < 0 THEN
+            {refuse("claim_settlement_takes_back", "a negative settlement takes back one of its claim, no more")}
+        END IF;
     END IF;
     IF NEW.kind = 'PAID' THEN
         PERFORM FROM billing_remittance WHERE id = NEW.remittance_id FOR NO KEY UPDATE;

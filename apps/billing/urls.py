@@ -5,7 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from apps.billing.api.bills import BillViewSet
 from apps.billing.api.catalogue import PriceViewSet, ServiceGroupViewSet, ServiceViewSet
-from apps.billing.api.claims import ClaimViewSet, RemittanceViewSet, SettlementViewSet, WriteOffViewSet
+from apps.billing.api.claims import ClaimViewSet
 from apps.billing.api.closes import DayCloseViewSet
 from apps.billing.api.discounts import DiscountViewSet
 from apps.billing.api.drawers import (
@@ -21,8 +21,10 @@ from apps.billing.api.patients import PatientViewSet
 from apps.billing.api.payers import CoverViewSet, PayerViewSet, TariffViewSet
 from apps.billing.api.payments import PaymentViewSet
 from apps.billing.api.paystack import PayoutViewSet, ProviderPaymentViewSet, webhook
+from apps.billing.api.remittances import RemittanceViewSet, SettlementViewSet
 from apps.billing.api.visits import VisitViewSet
 from apps.billing.api.wallets import TopUpViewSet, WalletViewSet
+from apps.billing.api.write_offs import WriteOffViewSet
 
 router = SimpleRouter()
 router.register("reconciliation", DayCloseViewSet, basename="reconciliation")

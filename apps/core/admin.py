@@ -5,6 +5,7 @@ from typing import Any
 
 from csp.decorators import csp_replace
 from django import forms
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
@@ -26,9 +27,10 @@ from apps.core.admin_site import ScopedAdmin, ScopedStackedInline, ScopedTabular
 from apps.core.display import NOTHING, amount, day, moment, money, status
 from apps.core.errors import DomainError, told_again
 from apps.core.models import Administration, Delivery, Event, Invitation, Job, Membership, Upload, User
-from apps.core.permissions import Act, may, roles_of, roles_with
+from apps.core.permissions import Act, may, may_somewhere, roles_of, roles_with
 from apps.core.services import delivery as deliveries
 from apps.core.services import invitations, lockout, people, privacy, second_factor
+from apps.core.services.uploads import delete_upload, readable_by
 
 __all__ = ["ScopedAdmin", "ScopedStackedInline", "ScopedTabularInline", "amount", "day", "moment", "money", "status"]
 
@@ -389,7 +391,8 @@ class JobAdmin(ScopedAdmin):
         job = self._job(request, object_id)
         context = {**self.admin_site.each_context(request), "title": str(job), "opts": self.opts, "job": job,
                    "refusals": [told_again(refusal) for refusal in job.refusals],
-                   "percent": _percent(job), "state_url": reverse("admin:core_job_state", args=[job.pk])}  # fmt: skip
+                   "made": _made(job), "percent": _percent(job),
+                   "state_url": reverse("admin:core_job_state", args=[job.pk])}  # fmt: skip
         return TemplateResponse(request, "admin/core/job/progress.html", context)
 
     def progress_state(self, request: HttpRequest, object_id: Any) -> JsonResponse:
@@ -414,27 +417,56 @@ class JobAdmin(ScopedAdmin):
 
 @admin.register(Upload)
 class UploadAdmin(ScopedAdmin):
-    """What was sent, to look at and to download. Files come and go with what they are for."""
+    """What was sent, to look at and to download. Files come and go with what they are for; those of an import, which
+    nothing names any more, are deleted here."""
 
     view_act = Act.READ_FILES
+    actions = ("delete_of_import",)
 
-    list_display = ("file_name", "purpose", "size_shown", "uploaded_by", "uploaded_at", "administration", "download")
+    list_display = ("file_name", "purpose", "size_shown", "uploaded_by", "uploaded", "administration", "download")
     list_filter = ("administration", "purpose")
     list_select_related = ("uploaded_by", "administration")
     search_fields = ("file_name",)
     ordering = ("-id",)
     fields = (
         "download", "file_name", "purpose", "file_type", "size_shown", "sha256", "scan_verdict", "uploaded_by",
-        "uploaded_at", "administration",
+        "uploaded", "administration",
     )  # fmt: skip
+
+    def reach(self, rows: Any, user: User, roles: Any) -> Any:
+        return readable_by(user, super().reach(rows, user, roles))
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return may_somewhere(request.user, Act.MANAGE_SETTINGS)
+
+    @admin.action(description=_("Delete selected files of imports"), permissions=["import"])
+    def delete_of_import(self, request: Any, rows: Any) -> None:
+        """What was imported stays; the files, which hold names of patients, go."""
+        for upload in rows.filter(purpose="import").select_related("administration"):
+            try:
+                delete_upload(upload, by=request.user)
+            except DomainError as refusal:
+                self.message_user(request, f"{upload}: {refusal}", messages.ERROR)
+            else:
+                self.message_user(request, _("%(file)s is deleted.") % {"file": upload}, messages.SUCCESS)
 
     @admin.display(description=_("size"), ordering="file_size")
     def size_shown(self, upload: Upload) -> str:
         return filesizeformat(upload.file_size)
 
+    @admin.display(description=_("uploaded at"), ordering="uploaded_at")
+    def uploaded(self, upload: Upload) -> str:
+        return moment(upload.uploaded_at, upload.administration.time_zone)
+
     @admin.display(description=_("download"))
     def download(self, upload: Upload) -> SafeString:
         return format_html('<a href="{}">{}</a>', reverse("upload-content", args=[upload.pk]), _("Download"))
+
+
+def _made(job: Job) -> list[tuple[int, Any]]:
+    """How many rows of which kind the job made, where its task says so: ``made`` of its arguments, by model."""
+    made = job.arguments.get("made", {})
+    return [(count, apps.get_model(label)._meta.verbose_name_plural) for label, count in made.items()]
 
 
 def _percent(job: Job) -> int:

@@ -178,6 +178,13 @@ class ScopedAdmin(ByActs, ModelAdmin):
         ours = (name for name in names if name and lookup.startswith(name))
         return lookup in self.linked_by or any(ASKED.fullmatch(lookup.removeprefix(name)) for name in ours)
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The theme offers "Show all" where it does not know how many there are: not where all are shown."""
+        changelist = super().get_changelist_instance(request)
+        if not request.GET:
+            changelist.full_result_count = changelist.result_count
+        return changelist
+
     # The list as a file ----------------------------------------------------------------------------------------------
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext
 
-from apps.core.money import currency, quantize
+from apps.core.money import quantize
 
 NOTHING = "\N{EN DASH}"
 
@@ -37,11 +37,15 @@ class Shown(SafeString):
         return shown
 
 
+def number(value: Decimal) -> str:
+    """``value`` with the digits that it has, the language's thousands separator, and parentheses when negative."""
+    digits = number_format(abs(value), use_l10n=True, force_grouping=True)
+    return f"({digits})" if value < 0 else digits
+
+
 def figure(value: Decimal, code: str) -> str:
-    """``value`` with the currency's digits, the language's thousands separator, and parentheses when negative."""
-    rounded = quantize(value, code)
-    digits = number_format(abs(rounded), decimal_pos=currency(code).digits, use_l10n=True, force_grouping=True)
-    return f"({digits})" if rounded < 0 else digits
+    """``value`` with the currency's digits, written as ``number`` does."""
+    return number(quantize(value, code))
 
 
 def money(value: Decimal | None, code: str) -> str:
@@ -84,6 +88,12 @@ def moment(value: datetime | None, time_zone: str) -> str:
     return Shown(f"{short_day(local)} {local:%H:%M}", local)
 
 
+def clock(value: datetime, day_shown: date, time_zone: str) -> str:
+    """The hour of a moment beside its day, which stands there already; the whole moment where it fell on another."""
+    local = value.astimezone(ZoneInfo(time_zone))
+    return Shown(f"{local:%H:%M}", local) if local.date() == day_shown else moment(value, time_zone)
+
+
 # An icon of the Material set beside the word, so that a state is never told by colour alone.
 _ICONS = {
     "ACTIVE": ("schedule", "info"),
@@ -96,11 +106,17 @@ _ICONS = {
     "DONE": ("check", "success"),
     "POSTED": ("check", "success"),
     "DELIVERED": ("check", "success"),
+    "PAID": ("check", "success"),
+    "APPROVED": ("check", "success"),
+    "RESOLVED": ("check", "success"),
+    "SUBMITTED": ("send", "info"),
     "FINALIZED": ("verified", "success"),
     "LOCKED": ("lock", "success"),
     "CANCELLED": ("block", "warning"),
+    "DISMISSED": ("block", "warning"),
     "REVERSED": ("undo", "warning"),
     "REFUSED": ("error", "danger"),
+    "REJECTED": ("error", "danger"),
     "FAILED": ("error", "danger"),
     "GAVE_UP": ("error", "danger"),
 }

@@ -81,6 +81,9 @@ class UploadViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ScopedView
     parser_classes = (parsers.MultiPartParser,)
     acts = {"*": Act.READ_FILES, "create": Act.UPLOAD_FILES}
 
+    def get_queryset(self) -> Any:
+        return uploads.readable_by(self.request.user, super().get_queryset())  # type: ignore[arg-type]
+
     @extend_schema(
         summary="Send a file",
         request={"multipart/form-data": UploadFormSerializer},

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 from django.utils.text import capfirst
 
-from apps.billing.admin.money import BillAdmin
+from apps.billing.admin.bills import BillAdmin
 from apps.billing.services.catalogue import register_patient
 from apps.billing.tests.clinic import make_clinic
 from apps.core.exporting import harmless

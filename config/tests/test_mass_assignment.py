@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from http.cookies import SimpleCookie
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
@@ -34,6 +35,7 @@ from apps.billing.admin.closes import BUTTONS
 from apps.billing.models import (
     Bill,
     Claim,
+    Cover,
     EndOfDayReconciliation,
     Leak,
     Patient,
@@ -53,12 +55,14 @@ from apps.billing.services.claims import claim_for, reject_claim, submit_claim
 from apps.billing.services.closing import finalize_day
 from apps.billing.services.drawers import add_drawer, open_shift
 from apps.billing.services.payments import Tender, take_payment
+from apps.billing.tests.advancing import billed, paid_ahead
 from apps.billing.tests.clinic import PASSWORD, Clinic
 from apps.billing.tests.leaking import given, visit_of
 from apps.billing.tests.paystack_site import PaystackSite
 from apps.core import one_time
 from apps.core.models import Delivery, Invitation, OneTimeToken, User
 from apps.core.services import second_factor
+from apps.core.services.uploads import store_upload
 from apps.core.tests.authenticator import app_of, code_of
 from apps.core.tests.factories import UserFactory
 from apps.core.tests.mailbox import secret_for
@@ -177,6 +181,11 @@ def of_open_leak(**body: Any) -> Callable[[Scene], Sent]:
             administration=scene.world.own, entity_id=uuid7(), day=scene.clinic.today, facts={}, **facts
         ),
     )
+
+
+def leak_listed(scene: Scene) -> Sent:
+    """The list shows open ones unless all are asked for."""
+    return Sent(ticked("export_list", scene.own(Leak)).body, query="state__exact=all")
 
 
 def open_item_listed(scene: Scene) -> Sent:
@@ -454,6 +463,13 @@ def paid_out(scene: Scene) -> Sent:
     return Sent(asked)
 
 
+def paid_in_advance(scene: Scene) -> Sent:
+    """A bill that its patient paid in advance for after it was issued."""
+    bill = billed(scene.clinic)
+    paid_ahead(scene.clinic, "121.00")
+    return Sent({"key": KEY}, bill)
+
+
 def typed_top_up(scene: Scene) -> Sent:
     return Sent({"patient": scene.own(Patient).code, "method": "CARD", "amount": "5.00", "key": KEY})
 
@@ -525,6 +541,14 @@ def message(scene: Scene) -> Sent:
 
 def linked(scene: Scene) -> Sent:
     return Sent({"bill_id": str(scene.unpaid.pk), "email": "somebody@patients.example"})
+
+
+def typed_link(scene: Scene) -> Sent:
+    return Sent({"amount": "1.00", "email": "somebody@patients.example", "key": KEY}, scene.unpaid)
+
+
+def typed_wallet_link(scene: Scene) -> Sent:
+    return Sent(typed_link(scene).body, scene.own(Wallet))
 
 
 def verified(scene: Scene) -> Sent:
@@ -606,6 +630,12 @@ def typed_cover(scene: Scene) -> Sent:
     return Sent({"patient": "P-NEW", "payer": sent.body["payer_id"], "valid_from": "2026-03-01", "key": KEY})
 
 
+def replaced_cover(scene: Scene) -> Sent:
+    cover = scene.own(Cover)
+    day = cover.valid_from + timedelta(days=1)
+    return Sent({"payer": str(cover.payer_id), "valid_from": day.isoformat(), "key": KEY}, cover)
+
+
 def typed_step(claim: Callable[[Scene], Claim], **body: Any) -> Callable[[Scene], Sent]:
     """A page of one claim, with the day of today."""
     return lambda scene: Sent({"date": scene.clinic.today.isoformat(), "key": KEY, **body}, claim(scene))
@@ -649,6 +679,16 @@ TYPED_PARTY = "country vat_number organization_number iban email"
 
 def tried_mapping(scene: Scene) -> Sent:
     return Sent({"mapping": 'name = "x"', "files": b"id;name\n"})
+
+
+def imported(scene: Scene) -> Sent:
+    return Sent({**tried_mapping(scene).body, "do": "import", "administration": scene.world.own.pk, "key": KEY})
+
+
+def ticked_upload(scene: Scene) -> Sent:
+    sent = BytesIO(b"id;name\n")
+    mine = {"administration": scene.world.own, "purpose": "import", "by": scene.person}
+    return ticked("delete_of_import", store_upload(sent, name="visits.csv", **mine))
 
 
 def sent_books(scene: Scene) -> Sent:
@@ -928,7 +968,9 @@ WRITES: dict[str, Write] = {
     f"POST {BILLING}bills/": Write("o", bill_sent, f"{OWNER} visit_id payer_id"),
     f"POST {BILLING}bills/<pk>/credit/": Write("o", lambda scene: Sent({"reason": "Wrong patient"}, scene.unpaid)),
     f"POST {BILLING}discounts/<pk>/approve/": Write("o", of("billing.Discount")),
-    f"POST {BILLING}payments/": Write("o", payment_sent, f"{OWNER} payer_id reference authorisation allow_excess"),
+    f"POST {BILLING}payments/": Write(
+        "o", payment_sent, f"{OWNER} payer_id reference authorisation advance_id allow_excess"
+    ),
     f"POST {BILLING}payments/<pk>/refund/": Write(
         "o",
         lambda scene: Sent({"amount": "5.00", "reason": "Too much"}, scene.own(Payment, kind="PAYMENT")),
@@ -948,6 +990,7 @@ WRITES: dict[str, Write] = {
     f"POST {AUTH}reset-password/": Write("", api_new_password),
     f"POST {AUTH}token/": Write("", tokens),
     "POST admin/mapping/": Write("o", tried_mapping, idle=True),
+    "POST admin/mapping/ import": Write("o", imported),
     f"POST {AUTH}token/refresh/": Write("", refreshed, idle=True),
     "POST account/register/": Write(
         "",
@@ -987,6 +1030,7 @@ WRITES: dict[str, Write] = {
     ),
     "POST admin/core/invitation/ send_again": Write("o", action("send_again", "core.Invitation")),
     "POST admin/core/invitation/ withdraw": Write("o", action("withdraw", "core.Invitation")),
+    "POST admin/core/upload/ delete_of_import": Write("o", ticked_upload),
     "POST admin/core/delivery/ retry": Write("s", given_up),
     f"POST {LEDGER}entries/": Write("a", entry_sent, f"{OWNER} journal_id reference source_type source_id"),
     f"POST {LEDGER}entries/<pk>/reverse/": Write("a", entry_reversed, "reversal_date"),
@@ -1069,6 +1113,7 @@ WRITES: dict[str, Write] = {
         lambda scene: Sent({"key": "k-1", **tendered()}, scene.unpaid),
         "keep_rest cash_given tenders-0-payer tenders-0-authorisation",
     ),
+    "POST admin/billing/bill/<object_id>/advances/": Write("o", paid_in_advance),
     "POST admin/billing/bill/<object_id>/credit/": Write(
         "o", lambda scene: Sent({"key": "k-1", "reason": "Wrong patient"}, scene.unpaid)
     ),
@@ -1076,8 +1121,8 @@ WRITES: dict[str, Write] = {
     "POST admin/billing/leak/<object_id>/dismiss/": Write("o", of_open_leak(key="k-1", reason="A study.")),
     "POST api/v1/billing/leaks/<pk>/dismiss/": Write("o", of_open_leak(reason="A study.")),
     "POST admin/billing/bill/<object_id>/receipt/": Write("o", lambda scene: Sent({}, scene.unpaid)),
-    "POST admin/billing/payment/<object_id>/refund/": Write("o", refunded),
-    "POST admin/billing/payment/<object_id>/chargeback/": Write("o", charged_back),
+    "POST admin/billing/payment/<object_id>/refund/": Write("o", refunded, "reference"),
+    "POST admin/billing/payment/<object_id>/chargeback/": Write("o", charged_back, "reference"),
     "POST admin/billing/endofdayreconciliation/ finalize_selected": Write(
         "o", lambda scene: ticked("finalize_selected", scene.draft)
     ),
@@ -1099,6 +1144,7 @@ WRITES: dict[str, Write] = {
     "POST admin/billing/payer/<object_id>/tariff/": Write("o", typed_tariff, "co_pay includes_vat"),
     "POST admin/billing/cover/add/": Write("o", typed_cover, "administration member_number plan valid_until"),
     "POST admin/billing/cover/<object_id>/end/": Write("o", of("billing.Cover", last_day="2030-12-31", key=KEY)),
+    "POST admin/billing/cover/<object_id>/replace/": Write("o", replaced_cover, "member_number plan valid_until"),
     "POST admin/billing/claim/ submit_selected": Write("o", ticked_claims),
     "POST admin/billing/claim/<object_id>/submit/": Write("o", typed_step(draft_claim)),
     "POST admin/billing/claim/<object_id>/reject/": Write("o", typed_step(sent_claim, reason="Not covered.")),
@@ -1113,15 +1159,17 @@ WRITES: dict[str, Write] = {
     "POST admin/billing/writeoff/<object_id>/reject/": Write("o", of("billing.WriteOff", key=KEY)),
     "POST admin/billing/writeoff/ approve_selected": Write("o", action("approve_selected", "billing.WriteOff")),
     "POST admin/billing/writeoff/ reject_selected": Write("o", action("reject_selected", "billing.WriteOff")),
-    f"POST {TOP_UPS}": Write("o", topped_up, f"{OWNER} reference date"),
-    f"POST {TOP_UPS}pay-out/": Write("o", paid_out, f"{OWNER} reference date"),
-    "POST admin/billing/wallet/add/": Write("o", typed_top_up, "administration reference"),
+    f"POST {TOP_UPS}": Write("o", topped_up, f"{OWNER} reference date service_id"),
+    f"POST {TOP_UPS}pay-out/": Write("o", paid_out, f"{OWNER} reference date advance_id"),
+    "POST admin/billing/wallet/add/": Write("o", typed_top_up, "administration reference service"),
     "POST admin/billing/wallet/<object_id>/pay-out/": Write("o", typed_pay_out, "reference"),
+    "POST admin/billing/wallet/<object_id>/link/": Write("o", typed_wallet_link),
+    "POST admin/billing/bill/<object_id>/link/": Write("o", typed_link),
     f"POST {PAYSTACK}webhook/<administration_id>/": Write("", message),
-    f"POST {PAYSTACK}payments/links/": Write("o", linked, f"{OWNER} amount patient_id"),
+    f"POST {PAYSTACK}payments/links/": Write("o", linked, f"{OWNER} amount patient_id service_id"),
     f"POST {PAYSTACK}payments/<pk>/verify/": Write("o", verified),
-    f"POST {PAYSTACK}payments/<pk>/assign/": Write("o", payment_assigned, "bill_id"),
-    "POST admin/billing/paystacktransaction/<object_id>/assign/": Write("o", typed_assigned, "bill"),
+    f"POST {PAYSTACK}payments/<pk>/assign/": Write("o", payment_assigned, "bill_id service_id"),
+    "POST admin/billing/paystacktransaction/<object_id>/assign/": Write("o", typed_assigned, "bill service"),
     "POST admin/billing/paystacktransaction/ ask_again": Write("o", action("ask_again", "billing.PaystackTransaction")),
     "POST admin/billing/endofdayreconciliation/<object_id>/reopen/": Write("o", reopened),
     "POST admin/billing/clinicday/ prepare_selected": Write("o", action("prepare_selected", "billing.ClinicDay")),
@@ -1134,6 +1182,7 @@ WRITES: dict[str, Write] = {
     f"POST {DAY} finalize": Write("o", pressed("finalize", text="Signed.")),
     f"POST {DAY} note": Write("o", pressed("note", text="Seen.")),
     **{f"POST {list_of(label)} export_list": Write(reader(label), action("export_list", label)) for label in MODELS},
+    "POST admin/billing/leak/ export_list": Write(reader("billing.Leak"), leak_listed),
     "POST admin/ledger/openitem/ export_list": Write(reader("ledger.OpenItem"), open_item_listed),
 }
 
@@ -1182,6 +1231,7 @@ def test_nothing_is_listed_that_is_not_there(world):
 
 # What nobody asked for -----------------------------------------------------------------------------------------------
 
+Foreign = Callable[[str], str]
 BY_HAND: dict[str, list[Any]] = {
     "user": ["FOREIGN core.User"],
     "by": ["FOREIGN core.User"],
@@ -1227,44 +1277,66 @@ def hostile_values(field: Any) -> list[Any]:
     return next((values for kind, values in kinds if isinstance(field, kind)), ["Hostile", "HO"])
 
 
-def everything(world: World, taken: set[str], about: str, turn: int, prefixes: list[str]) -> dict[str, Any]:
+def everything(foreign: Foreign, taken: set[str], about: str, turn: int, prefixes: list[str]) -> dict[str, Any]:
     """A value for every name that is not ``taken``, under every prefix; the fields of ``about`` come first."""
     sent = {}
     for name, by_model in hostile_fields().items():
         values = by_model.get(about) or [value for values in by_model.values() for value in values]
-        value = named(values[turn % len(values)], world)
+        value = named(values[turn % len(values)], foreign)
         sent |= {prefix + name: value for prefix in prefixes if prefix + name not in taken}
     return sent
 
 
-def named(value: Any, world: World) -> Any:
+def named(value: Any, foreign: Foreign) -> Any:
     """A row of the foreign administration, where ``value`` asks for one."""
     if isinstance(value, list):
-        return [{key: named(part, world) for key, part in row.items()} for row in value]
+        return [{key: named(part, foreign) for key, part in row.items()} for row in value]
     if not isinstance(value, str) or not value.startswith("FOREIGN "):
         return value
-    model = apps.get_model(value.removeprefix("FOREIGN "))
-    if model._meta.label == "core.Administration":
+    return foreign(value.removeprefix("FOREIGN "))
+
+
+@pytest.fixture(scope="module")
+def foreign(world) -> Foreign:
+    """The id of a row of that model in the foreign administration, or else of one that is nowhere."""
+    there = {model._meta.label: foreign_row(world, model._meta.label) for model in apps.get_models()}
+    return lambda label: there[label] or foreign_row(world, label) or "99999999-0000-7000-8000-000000000000"
+
+
+def foreign_row(world: World, label: str) -> str:
+    model = apps.get_model(label)
+    if label == "core.Administration":
         return str(world.foreign.pk)
     if model is User:
         return str(User.objects.filter(memberships__administration=world.foreign).earliest("pk").pk)
-    foreign = model._default_manager.all()
+    rows = model._default_manager.all()
     if "administration" in {field.name for field in model._meta.fields}:
-        foreign = foreign.filter(administration=world.foreign)
-    row = foreign.first()
-    return str(row.pk) if row else "99999999-0000-7000-8000-000000000000"
+        rows = rows.filter(administration=world.foreign)
+    row = rows.first()
+    return str(row.pk) if row else ""
 
 
 # What came of it -----------------------------------------------------------------------------------------------------
 
 
-def tables() -> list[str]:
+@dataclass(frozen=True)
+class Tables:
     """Every row of every table but sessions, as text."""
+
+    rows: Counter[str]
+
+    @cached_property
+    def words(self) -> set[str]:
+        """The keys, moments and secrets that stand there."""
+        return set(NEW.findall("\n".join(self.rows)))
+
+
+def tables() -> Tables:
     with connection.cursor() as cursor:
         names = sorted(set(connection.introspection.table_names(cursor)) - {"django_session", "django_migrations"})
         each = (f"SELECT '{name} ' || to_jsonb(one)::text FROM {connection.ops.quote_name(name)} one" for name in names)
         cursor.execute(" UNION ALL ".join(each))
-        return [text for (text,) in cursor.fetchall()]
+        return Tables(Counter(text for (text,) in cursor.fetchall()))
 
 
 # What two runs of the same request never have in common: keys, moments, secrets, and what is made of them.
@@ -1303,7 +1375,7 @@ class Outcome:
 
 
 def sent_to(
-    client: Client, method: str, path: str, body: dict[str, Any], before: list[str], signed: Any = None
+    client: Client, method: str, path: str, body: dict[str, Any], before: Tables, signed: Any = None
 ) -> Outcome:
     """What comes of a request, after which everything is as before."""
     cookies = SimpleCookie(client.cookies)
@@ -1312,11 +1384,10 @@ def sent_to(
         after = tables()
         transaction.set_rollback(True)
     client.cookies = cookies
-    known_before = set(NEW.findall("\n".join(before)))
-    went, came = Counter(before) - Counter(after), Counter(after) - Counter(before)
+    went, came = before.rows - after.rows, after.rows - before.rows
     said = answer.content.decode() if path.startswith("/api/") else answer.headers.get("Location", "")
-    lists = [sorted(alike(text, known_before) for text in lines.elements()) for lines in (went, came)]
-    return Outcome(answer.status_code, alike(said, known_before), *lists)
+    lists = [sorted(alike(text, before.words) for text in lines.elements()) for lines in (went, came)]
+    return Outcome(answer.status_code, alike(said, before.words), *lists)
 
 
 def path_of(route: str, row: Any) -> str:
@@ -1348,7 +1419,7 @@ def as_form(body: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("no_limits")
 @pytest.mark.parametrize("write", WRITES)
-def test_what_nobody_asked_for_makes_no_difference(world, write, settings):
+def test_what_nobody_asked_for_makes_no_difference(world, foreign, write, settings):
     settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = None  # so many names, in every row of a form, that they would be refused
     method, route, *_chosen = write.split()
     entry, name = WRITES[write], SCOPED[route].names if SCOPED.get(route) else ""
@@ -1362,7 +1433,7 @@ def test_what_nobody_asked_for_makes_no_difference(world, write, settings):
         in_rows = sorted({match[0] for name in sent.body if (match := re.match(r"\w+-\d+-", name))})
         taken, before = {*sent.body, *entry.takes.split()}, tables()
         asked = sent_to(client, method, path, sent.body, before, sent.signed)
-        hostile = [everything(world, taken, about, turn, ["", *in_rows]) | sent.body for turn in (0, 1)]
+        hostile = [everything(foreign, taken, about, turn, ["", *in_rows]) | sent.body for turn in (0, 1)]
         others = [sent_to(client, method, path, body, before, sent.signed) for body in hostile]
         transaction.set_rollback(True)
     assert asked.status < 400, asked.said
@@ -1376,12 +1447,12 @@ WRITTEN = re.compile(r"^(INSERT|UPDATE|DELETE)(?!.*django_session)", re.IGNORECA
 
 
 @pytest.mark.parametrize("route", UNLISTED)
-def test_an_address_that_is_not_listed_writes_nothing_whatever_is_sent(world, route):
+def test_an_address_that_is_not_listed_writes_nothing_whatever_is_sent(world, foreign, route):
     name = SCOPED[route].names if SCOPED.get(route) else ""
     for letter in ("", "o", "s"):
         row = world.row(name, letter or "o", own=True) if name else None
         path = filled(route.replace("<app_label>", "core").replace("<content_type_id>", "1"), getattr(row, "pk", ""))
-        everything_at_once = everything(world, set(), name, 0, [""])
+        everything_at_once = everything(foreign, set(), name, 0, [""])
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             with transaction.atomic(), CaptureQueriesContext(connection) as asked:
                 client = Client(raise_request_exception=False)

@@ -10,8 +10,20 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("[data-reload]").forEach((select) =>
     select.addEventListener("change", () => location.assign(`?administration=${select.value}`)));
   document.querySelectorAll("[data-hide]").forEach((element) => (element.hidden = true));
+  document.querySelectorAll("form:not([data-desk]) [data-find]").forEach((input) => combobox(input, () => {}));
+  document.querySelectorAll("[data-copy]").forEach(copying);
   if ("print" in document.body.dataset) window.print();
 });
+
+function copying(button) {
+  const field = document.getElementById(button.dataset.copy);
+  field.select();
+  button.hidden = !navigator.clipboard; // only where the address is secure
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(field.value);
+    button.textContent = button.dataset.copied;
+  });
+}
 
 function desk(form) {
   const digits = Number(form.dataset.digits);
@@ -186,4 +198,6 @@ function desk(form) {
   });
   window.addEventListener("pageshow", () => delete form.dataset.sent);
   run();
+  // A page on which one thing is typed first begins there.
+  if (form.dataset.first && document.activeElement === document.body) form.querySelector(form.dataset.first)?.focus();
 }

@@ -19,12 +19,23 @@ function remit(form) {
       const left = round(Number(row.dataset.open) - boxes.reduce((sum, box) => sum + typed(box), 0));
       const cell = row.querySelector("[data-left]");
       cell.textContent = shown(left);
-      cell.classList.toggle("negative", left < 0);
+      cell.parentElement.classList.toggle("negative", left < 0);
     }
     const received = form.dataset.spare ? Number(form.dataset.spare) : typed(form.querySelector("[name=amount]"));
     form.querySelector("[data-difference]").textContent = `${form.dataset.currency}\u00a0${shown(round(received - paid))}`;
   }
 
+  // What is left of the claim, into the box in which "=" is typed.
+  form.addEventListener("keydown", (event) => {
+    const row = event.key === "=" && event.target.closest("[data-claim]");
+    if (!row) return;
+    event.preventDefault();
+    event.target.value = "";
+    const others = [...row.querySelectorAll("input")].reduce((sum, box) => sum + typed(box), 0);
+    const left = round(Number(row.dataset.open) - others);
+    event.target.value = left > 0 ? money.format(left) : "";
+    run();
+  });
   form.addEventListener("input", run);
   form.addEventListener("submit", (event) => {
     if ("sent" in form.dataset) event.preventDefault();

@@ -50,6 +50,11 @@ document.addEventListener("DOMContentLoaded", () => {
       menu.click();
     });
   }
+  // The theme writes the name of a chosen file into its own text box, and fails where a page of ours has none.
+  for (const input of document.querySelectorAll("input[type=file]")) {
+    const around = input.parentNode.parentNode.parentNode;
+    input.hasChangeListener = Boolean(input.closest(".desk")) || !around.querySelector("input[type=text]");
+  }
   const job = document.querySelector("[data-poll]");
   if (job && !("finished" in job.dataset)) setTimeout(() => poll(job), 1000);
 });
@@ -62,7 +67,7 @@ async function poll(job) {
     if (state.finished) return location.reload();
     job.querySelector("progress").value = state.percent;
     job.querySelector("[data-count]").textContent = state.total ? `${state.done} / ${state.total}` : "";
-    job.querySelector("[data-word]").lastChild.lastChild.textContent = state.word;
+    if (state.word) job.querySelector("[data-word]").lastChild.lastChild.textContent = state.word;
   } catch {
     // The site may be restarting: ask again below.
   }

@@ -116,6 +116,7 @@ function combobox(input, changed) {
       return option;
     }));
     list.hidden = !found.length;
+    if (help && list.hidden && input.value.trim().length > 1) help.textContent = document.querySelector("#words")?.dataset.none || "";
     input.setAttribute("aria-expanded", String(!list.hidden));
     mark(found.length ? 0 : -1);
   }

@@ -1,15 +1,24 @@
 // Shows what the mapping makes of the files, a moment after somebody stopped typing.
 (() => {
-  const form = document.querySelector("form.mapping");
+  const form = document.querySelector("[data-mapping]");
   const trial = document.getElementById("trial");
   const mapping = document.getElementById("mapping");
   let waiting, asked = 0;
+
+  // What is tried: the mapping, and of each file no more than its beginning.
+  function tried() {
+    const data = new FormData(form);
+    const files = data.getAll("files").filter((file) => file.name);
+    data.delete("files");
+    for (const file of files) data.append("files", file.slice(0, 1.1 * form.dataset.bytes), file.name);
+    return data;
+  }
 
   async function show() {
     const turn = ++asked;
     trial.setAttribute("aria-busy", "true");
     try {
-      const answer = await fetch(form.action || location.href, { method: "POST", body: new FormData(form) });
+      const answer = await fetch(location.href, { method: "POST", body: tried() });
       const text = await answer.text();
       if (turn !== asked) return;
       if (answer.ok) trial.innerHTML = text;
@@ -25,6 +34,7 @@
     waiting = setTimeout(show, 600);
   });
   form.addEventListener("submit", (event) => {
+    if (event.submitter?.value === "import") return; // sent as it is
     event.preventDefault();
     show();
   });

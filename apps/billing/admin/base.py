@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -13,17 +14,32 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
-from apps.billing.models import Outstanding, Patient
+from apps.billing.models import Patient
+from apps.billing.reports.tie_out import of_cashier
 from apps.billing.services.days import local_date
 from apps.core import display
-from apps.core.admin_site import ScopedAdmin
+from apps.core.admin_site import ScopedAdmin, offered
 from apps.core.errors import DomainError
 from apps.core.forms import once, said
-from apps.core.models import Administration
+from apps.core.models import Administration, User
 from apps.core.permissions import Act, may, may_somewhere, roles_of, roles_with
 
 CHOSEN = "administration"  # in the session: the clinic somebody works in until they choose another
+
+
+class AmountInput(UnfoldAdminDecimalFieldWidget):
+    """An amount as people write it: tables keep four digits, of which nobody types the zeros."""
+
+    def format_value(self, value: Any) -> str | None:
+        if isinstance(value, Decimal):
+            value = max(value.normalize(), round(value, 2), key=lambda one: -int(one.as_tuple().exponent))
+        text: str | None = super().format_value(value)
+        return text
+
+
+AMOUNTS: dict[Any, Any] = {models.DecimalField: {"widget": AmountInput}}
 
 
 class BillingAdmin(ScopedAdmin):
@@ -31,6 +47,7 @@ class BillingAdmin(ScopedAdmin):
 
     view_act = Act.READ_CLINIC
     actions: Any = None
+    formfield_overrides = AMOUNTS
 
     class Media:
         css = {"all": ("daybook/forms.css", "daybook/billing.css")}
@@ -112,6 +129,14 @@ def clinic_or_404(request: HttpRequest, administration_id: UUID, act: Act) -> Ad
     return administration
 
 
+def uuid_or_404(text: str) -> UUID:
+    """The id that an address names. Raises Http404."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404 from None
+
+
 def link(name: str, *args: Any, **query: Any) -> str:
     """The address of an admin page, with a query; empty when there is no such page."""
     try:
@@ -120,6 +145,27 @@ def link(name: str, *args: Any, **query: Any) -> str:
         return ""
     asked = "&".join(f"{key}={value}" for key, value in query.items() if value not in (None, ""))
     return f"{address}?{asked}" if asked else address
+
+
+def filled_in(request: HttpRequest) -> dict[str, Any]:
+    """What a link fills into a form about money: the amount, written as in the API, and words."""
+    filled: dict[str, Any] = {
+        name: request.GET[name][:200] for name in ("method", "reference", "reason") if name in request.GET
+    }
+    try:
+        amount = Decimal(request.GET.get("amount", ""))
+    except InvalidOperation:
+        return filled
+    return {**filled, "amount": amount} if amount.is_finite() else filled
+
+
+def taker_of(row: Any) -> Any:
+    """Who took a payment or a top-up: a person, the provider that confirmed it, or an earlier system."""
+    if row.taken_by:
+        return row.taken_by
+    if row.source:
+        return _("Imported")
+    return _("Confirmed by Paystack") if row.method == "PAYSTACK" else ""
 
 
 # Patients by name ----------------------------------------------------------------------------------------------------
@@ -204,37 +250,6 @@ class DayFilter(admin.SimpleListFilter):
         return rows.filter(**{self.path: day}) if day else rows
 
 
-class OwedFilter(admin.SimpleListFilter):
-    """Bills that leave something open: ``patient``, ``payer``, ``any`` or ``credit``, as of now or of ``@date``."""
-
-    title = _("open")
-    parameter_name = "owed"
-    words = {
-        "any": _("Anything open"),
-        "patient": _("Owed by the patient"),
-        "payer": _("Owed by a payer"),
-        "credit": _("Credits of patients"),
-    }
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        choices = list(self.words.items())
-        kind, day = parsed_owed(self.value())
-        if kind and day:
-            choices.append((self.value(), f"{self.words[kind]}, {display.day(day)}"))  # type: ignore[arg-type]
-        return choices
-
-    def queryset(self, request: HttpRequest, rows: Any) -> Any:
-        kind, day = parsed_owed(self.value())
-        if not kind:
-            return rows
-        open_ = Outstanding.objects.as_of(day) if day else Outstanding.objects.now()
-        open_ = open_.filter(amount__lt=0) if kind == "credit" else open_.filter(amount__gt=0)
-        if kind in ("patient", "payer"):
-            open_ = open_.filter(debtor=kind.upper())
-        administrations = Administration.objects.visible_to(request.user)  # type: ignore[arg-type]
-        return rows.filter(pk__in=open_.filter(administration__in=administrations).values("bill"))
-
-
 def parsed_day(text: str | None) -> date | None:
     """A date written as in our addresses; None for anything else, and for years that no clinic has books of."""
     try:
@@ -244,10 +259,25 @@ def parsed_day(text: str | None) -> date | None:
     return day if 1900 <= day.year <= 2200 else None
 
 
-def parsed_owed(text: str | None) -> tuple[str, date | None]:
-    """``patient@2026-03-03`` as its two parts; an unknown kind is empty."""
-    kind, _at, day = (text or "").partition("@")
-    return (kind if kind in OwedFilter.words else ""), parsed_day(day)
+class CashierFilter(admin.SimpleListFilter):
+    """Money by whose drawer it went into, or else by who took it: offered only where a link asks for it."""
+
+    title = _("cashier")
+    parameter_name = "cashier"
+    nobody = "nobody"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        asked = self.value()
+        if asked == self.nobody:
+            return [(self.nobody, _("nobody"))]
+        try:
+            person = offered(User, request.user).filter(pk=UUID(asked or "")).first()
+        except ValueError:
+            return []
+        return [(asked, str(person))] if person else []
+
+    def queryset(self, request: HttpRequest, rows: Any) -> Any:
+        return of_cashier(rows).filter(cashier=None if self.value() == self.nobody else self.value())
 
 
 class LateFilter(admin.SimpleListFilter):

@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_date
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from apps.billing.admin.base import BillingAdmin, PatientNames, clinic_or_404, named
+from apps.billing.admin.base import AMOUNTS, BillingAdmin, PatientNames, clinic_or_404, link, named
 from apps.billing.forms import KINDS, PatientForm
 from apps.billing.models import (
     Cover,
@@ -25,6 +25,7 @@ from apps.billing.models import (
     ServicePrice,
     Tariff,
 )
+from apps.billing.reports.advances import open_advances
 from apps.billing.services import privacy
 from apps.billing.services.catalogue import register_patient
 from apps.billing.services.days import local_date
@@ -63,6 +64,8 @@ class PatientAdmin(PersonalDataPage, PatientNames):
     search_help_text = _("Code or name")
     inlines = (IdentityInline,)
 
+    change_form_outer_before_template = "admin/billing/patient_around.html"
+
     data_of = staticmethod(privacy.data_of_patient)
     export = staticmethod(privacy.export_patient)
     erase = staticmethod(privacy.erase_patient)
@@ -70,6 +73,12 @@ class PatientAdmin(PersonalDataPage, PatientNames):
         "Erasing deletes the name, the birth date and the e-mail address, and empties the reasons of visits, credit "
         "notes and refunds. Visits, bills and payments stay under the code, to the cent. It cannot be undone."
     )
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """What happened to the patient stands in lists of its own, one click away."""
+        if patient := context.get("original"):
+            context["around"] = _around(patient, request.user)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def may_answer_for(self, by: User, person: Patient) -> bool:
         return may(by, Act.ERASE_PERSON, person.administration_id)
@@ -117,8 +126,8 @@ class PatientAdmin(PersonalDataPage, PatientNames):
         return [find, *super().get_urls()]
 
     def find_view(self, request: HttpRequest, administration_id: UUID) -> JsonResponse:
-        """Patients whose code, name or birth date is being typed, the best ten: what they owe, what is in their wallet,
-        who covers them."""
+        """Patients whose code, name or birth date is being typed, the best ten: what they owe, what is in their wallet
+        and for which services, who covers them."""
         administration = clinic_or_404(request, administration_id, Act.TAKE_PAYMENTS)
         term, code = typed(request), administration.currency
         rows = Patient.objects.filter(administration=administration)
@@ -132,17 +141,45 @@ class PatientAdmin(PersonalDataPage, PatientNames):
             .values_list("bill__patient")
             .annotate(sum=Sum("amount"))
         )
+        notes: dict[Any, list[str]] = {
+            patient.pk: [_owes(owed.get(patient.pk, ZERO), code), _has(patient, code)] for patient in found
+        }
+        for advance in open_advances(patient__in=found):
+            notes[advance.patient_id].append(_paid(advance, code))
         covers = Cover.objects.on(local_date(administration)).filter(patient__in=found, payer__is_active=True)
         payers = dict(covers.order_by("valid_from").values_list("patient", "payer"))
         return _found(
             {
                 "value": patient.code,
                 "label": _label(patient),
-                "note": ", ".join(filter(None, [_owes(owed.get(patient.pk, ZERO), code), _has(patient, code)])),
+                "note": ", ".join(filter(None, notes[patient.pk])),
                 "payer": payers.get(patient.pk),
             }
             for patient in found
         )
+
+
+def _around(patient: Patient, user: Any) -> dict[str, Any]:
+    """What the patient owes, has in the wallet and is covered by, with the pages of each."""
+    owed = Outstanding.objects.now().filter(bill__patient=patient, debtor=Outstanding.Debtor.PATIENT)
+    wallet = getattr(patient, "wallet", None)
+    mine = {"q": patient.code, "administration__id__exact": patient.administration_id}
+    return {
+        "owed": owed.aggregate(sum=Sum("amount", default=ZERO))["sum"],
+        "currency": patient.administration.currency,
+        "wallet": wallet,
+        "wallet_page": link("billing_wallet_change", wallet.pk)
+        if wallet
+        else link("billing_wallet_add", patient=patient.code, administration=patient.administration_id),
+        "covers": patient.covers.on(local_date(patient.administration)).select_related("payer").order_by("valid_from"),
+        "lists": [
+            (_("Visits"), link("billing_visit_changelist", **mine)),
+            (_("Bills"), link("billing_bill_changelist", **mine)),
+            (_("Payments"), link("billing_payment_changelist", **mine)),
+            (_("Orders"), link("billing_order_changelist", **mine)),
+        ],
+        "may_take": may(user, Act.TAKE_PAYMENTS, patient.administration_id),
+    }
 
 
 def _has(patient: Patient, code: str) -> str:
@@ -151,6 +188,12 @@ def _has(patient: Patient, code: str) -> str:
     if not wallet or not wallet.balance:
         return ""
     return str(_("%(amount)s in the wallet")) % {"amount": display.money(wallet.balance, code)}
+
+
+def _paid(advance: Any, code: str) -> str:
+    """What of it was paid in advance, and for which service."""
+    words = {"amount": display.money(advance.left, code), "service": advance.service.code}
+    return str(_("of it %(amount)s in advance for %(service)s")) % words
 
 
 def _label(patient: Patient) -> str:
@@ -191,6 +234,8 @@ class PriceInline(ScopedTabularInline):
     view_act = Act.READ_CLINIC
     add_act = change_act = Act.SET_PRICES
     fields = ("valid_from", "valid_until", "price", "includes_vat")
+    formfield_overrides = AMOUNTS
+    hide_title = True
     ordering = ("-valid_from",)
     can_delete = False
 

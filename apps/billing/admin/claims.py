@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from apps.billing.admin.base import PatientNames, chosen, clinics, link, name_of
+from apps.billing.admin.filters import age_words
 from apps.billing.admin.payers import day_field, written
 from apps.billing.models import Claim, ClaimSettlement
 from apps.billing.reports.claims import BUCKETS, PayerAgeing, ageing, claim_of, of_age, with_open
@@ -26,7 +27,7 @@ from apps.core.permissions import Act, may, may_somewhere
 Status = Claim.Status
 NEXT = {
     Status.DRAFT: _("submit it"),
-    Status.SUBMITTED: _("enter what the payer answers"),
+    Status.SUBMITTED: _("enter the answer"),
     Status.REJECTED: _("mend it and send it again"),
     Status.PAID: "",
 }
@@ -67,10 +68,7 @@ class AgeFilter(admin.SimpleListFilter):
     parameter_name = "age"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        spans = [
-            (f"{first}", _("%(first)s to %(last)s days") % {"first": first, "last": last}) for first, last in SPANS
-        ]
-        return [*spans[:-1], (f"{SPANS[-1][0]}", _("over 90 days"))]
+        return [(f"{first}", word) for (first, _last), word in zip(SPANS, age_words(), strict=True)]
 
     def queryset(self, request: HttpRequest, rows: Any) -> Any:
         span = next((span for span in SPANS if f"{span[0]}" == self.value()), None)
@@ -123,7 +121,10 @@ class ClaimAdmin(PatientNames):
             mine = clinics(request, Act.READ_CLINIC)
             if mine:
                 administration = chosen(request, mine)
-                context |= _aged(ageing(administration, local_date(administration)), administration.currency)
+                user: Any = request.user
+                reads = may(user, Act.KEEP_CLAIMS, administration.pk)
+                aged = ageing(administration, local_date(administration))
+                context |= _aged(aged, administration.currency, with_remittances=reads)
         return answer
 
     @admin.display(description=_("claim"), ordering="id")
@@ -341,11 +342,14 @@ class ClaimAdmin(PatientNames):
         )
 
 
-def _aged(rows: list[PayerAgeing], code: str) -> dict[str, Any]:
-    """What each payer owes by age, each figure with the claims that it is made of."""
+def _aged(rows: list[PayerAgeing], code: str, *, with_remittances: bool) -> dict[str, Any]:
+    """What each payer owes by age, each figure with the claims that it is made of; what is not assigned yet with the
+    remittances, for whoever reads those."""
     most = max((row.total for row in rows), default=ZERO)
+    words = age_words()
     return {
         "aged_currency": code,
+        "ages": words,
         "aged": [
             {
                 "payer": row.payer,
@@ -353,9 +357,17 @@ def _aged(rows: list[PayerAgeing], code: str) -> dict[str, Any]:
                 "total": row.total,
                 "width": int(100 * row.total / most) if most > 0 and row.total > 0 else 0,
                 "unassigned": row.unassigned,
+                "all": link("billing_claim_changelist", payer__id__exact=row.payer.pk, open="yes"),
+                "sent": link("billing_remittance_changelist", payer__id__exact=row.payer.pk)
+                if with_remittances
+                else "",
                 "buckets": [
-                    (amount, link("billing_claim_changelist", payer__id__exact=row.payer.pk, age=first, open="yes"))
-                    for amount, (first, _last) in zip(row.buckets, SPANS, strict=True)
+                    (
+                        word,
+                        amount,
+                        link("billing_claim_changelist", payer__id__exact=row.payer.pk, age=first, open="yes"),
+                    )
+                    for word, amount, (first, _last) in zip(words, row.buckets, SPANS, strict=True)
                 ],
             }
             for row in rows

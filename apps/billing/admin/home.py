@@ -17,9 +17,11 @@ from apps.billing.importing.mapping import SHIPPED
 from apps.billing.models import (
     Bill,
     BillLine,
+    Claim,
     ClinicDay,
     Discount,
     Drawer,
+    Leak,
     NightlyClose,
     Order,
     Outstanding,
@@ -28,6 +30,7 @@ from apps.billing.models import (
     Shift,
     Visit,
 )
+from apps.billing.reports.claims import with_open
 from apps.billing.reports.drawers import cash_hidden, days_hidden
 from apps.billing.services.days import local_date
 from apps.core import display
@@ -88,9 +91,11 @@ def shown(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "manages": may(user, Act.MANAGE_PEOPLE, pk),
     }
     if may(user, Act.READ_CLINIC, pk):
-        page |= _waiting(administration, today)
+        page |= _waiting(administration, today) | _leaks(administration, today)
     if may(user, Act.APPROVE, pk):
         page |= _discounts(administration)
+    if may(user, Act.KEEP_CLAIMS, pk):
+        page["claims"] = _claims(administration)
     if page["desk"]:
         page |= _desk(administration, today, user)
     return page
@@ -134,6 +139,31 @@ def _discounts(administration: Administration) -> dict[str, Any]:
     sums = waiting.aggregate(count=Count("*"), sum=Sum("amount", default=ZERO))
     where = link("billing_discount_changelist", administration__id__exact=administration.pk, approval="waiting")
     return {"discounts": sums, "discounts_link": where}
+
+
+def _claims(administration: Administration) -> list[dict[str, Any]]:
+    """Claims that wait for somebody here, not for their payer: drafts, and what was rejected and not sent again."""
+    words = {Claim.Status.DRAFT: _("to submit"), Claim.Status.REJECTED: _("rejected, to mend and send again")}
+    waiting = Claim.objects.filter(administration=administration, status__in=words)
+    rows = with_open(waiting).exclude(open=0).order_by().values("status").annotate(count=Count("pk"), sum=Sum("open"))
+    mine = {"administration__id__exact": administration.pk, "open": "yes"}
+    return [
+        {
+            **row,
+            "word": words[row["status"]],
+            "link": link("billing_claim_changelist", **mine, status__exact=row["status"]),
+        }
+        for row in sorted(rows, key=lambda row: str(row["status"]))
+    ]
+
+
+def _leaks(administration: Administration, today: date) -> dict[str, Any]:
+    """Care that was given and not, or not fully, billed or paid, and that nobody has looked at yet."""
+    rows = Leak.objects.filter(administration=administration, state=Leak.State.OPEN, day__lte=today)
+    return {
+        "leaks": rows.aggregate(count=Count("*"), sum=Sum("amount", default=ZERO)),
+        "leaks_link": link("billing_leak_changelist", administration__id__exact=administration.pk),
+    }
 
 
 def _desk(administration: Administration, today: date, user: Any) -> dict[str, Any]:

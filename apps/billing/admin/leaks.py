@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from apps.billing.admin.base import BillingAdmin, DayFilter, chosen, clinics, link
 from apps.billing.forms import ReasonForm
-from apps.billing.models import Leak
+from apps.billing.models import Leak, Payment
 from apps.billing.reports.leaks import BY_NAME
 from apps.billing.reports.leaks.figures import by_month, open_as_of
 from apps.billing.services.accruing_care import post_accrual, propose_accrual
@@ -43,6 +43,41 @@ PAGES = {
     "top_up": "billing_topup_change",
     "paystack_transaction": "billing_paystacktransaction_change",
 }
+# What the rules note beside a leak, in words; and which of it are amounts, days, methods and numbers of documents.
+FACTS: dict[str, Any] = {
+    "balance": _("In the wallet"),
+    "bill": _("Bill"),
+    "claim": _("Claim"),
+    "code": _("Service"),
+    "covered": _("Covered"),
+    "drawer": _("Drawer"),
+    "float": _("Opened with"),
+    "from": _("Given back by"),
+    "given": _("Given"),
+    "late_for": _("Entered late, for"),
+    "lines": _("Bill lines"),
+    "missing": _("Missing"),
+    "movements": _("By its movements"),
+    "movements_then": _("By its movements then"),
+    "number": _("Number"),
+    "original": _("Gives back"),
+    "paid": _("Paid"),
+    "percentage": _("Of the price"),
+    "price": _("Price"),
+    "refunded": _("Refunded"),
+    "retained": _("Was left in it"),
+    "stated": _("Stated by the provider"),
+    "taken": _("Taken"),
+    "to": _("Taken again by"),
+    "usual": _("Usual price"),
+}
+AMOUNTS = {
+    *("balance", "covered", "float", "movements", "movements_then", "paid", "price", "refunded", "retained", "stated"),
+    *("taken", "usual"),
+}
+PREFIXES = {"bill": "B", "claim": "C", "original": "R"}
+OF_ENTITY = {"bill": "B", "payment": "R", "top_up": "W", "claim": "C"}
+CREDIT_NOTES = {"L10", "L11", "L12"}
 UNBILLED_AT = "billing_visit_bill"
 UNPAID_AT = "billing_bill_pay"
 
@@ -63,8 +98,50 @@ def mended_at(leak: Leak) -> str:
     return link("billing_visit_change", leak.visit_id) if leak.visit_id else ""
 
 
+def told(leak: Leak) -> list[tuple[Any, Any]]:
+    """What the rule noted, in words, as people read numbers and amounts."""
+    return [(FACTS.get(name, name), _told(leak, name, fact)) for name, fact in sorted(leak.facts.items())]
+
+
+def _told(leak: Leak, name: str, fact: Any) -> Any:
+    if name in AMOUNTS:
+        return display.money(Decimal(fact), leak.administration.currency)
+    if name == "late_for":
+        return display.day(date.fromisoformat(fact))
+    if name in ("from", "to"):
+        return Payment.Method(fact).label
+    if name == "percentage":
+        return f"{display.number(round(Decimal(fact), 1).normalize())} %"
+    if name in ("number", *PREFIXES):
+        prefix = PREFIXES.get(name) or ("CN" if leak.rule in CREDIT_NOTES else OF_ENTITY.get(leak.entity_type, "No."))
+        return f"{prefix}-{int(fact):06d}"
+    return fact
+
+
 class LeakDayFilter(DayFilter):
     path = "day"
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Leaks by state: the open ones, unless all or others are asked for."""
+
+    title = _("state")
+    parameter_name = "state__exact"
+    every = "all"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [*State.choices, (self.every, _("All"))]
+
+    def value(self) -> str:
+        asked = super().value()
+        return asked if asked in (*State.values, self.every) else State.OPEN
+
+    def choices(self, changelist: Any) -> Any:
+        """No "All" of Django's that leaves the question out: it would mean the open ones."""
+        return list(super().choices(changelist))[1:]
+
+    def queryset(self, request: HttpRequest, rows: Any) -> Any:
+        return rows if self.value() == self.every else rows.filter(state=self.value())
 
 
 class AccrualForm(AdministrationForm):
@@ -87,7 +164,7 @@ class LeakAdmin(BillingAdmin):
         "administration",
     )
     list_display_links = ("title",)
-    list_filter = ("state", "leak_class", LeakDayFilter, "administration")
+    list_filter = (StateFilter, "leak_class", LeakDayFilter, "administration")
     list_select_related = ("administration",)
     list_before_template = "admin/billing/leaks_open.html"
     ordering = ("-day", "-id")
@@ -146,6 +223,18 @@ class LeakAdmin(BillingAdmin):
 
     # The list --------------------------------------------------------------------------------------------------------
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Without a question the open ones are shown, so what is asked for is never the way to all of them."""
+        changelist = super().get_changelist_instance(request)
+        changelist.full_result_count = changelist.result_count
+        return changelist
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Of open leaks nothing is recovered, and all are open."""
+        columns = super().get_list_display(request)
+        asked = request.GET.get(StateFilter.parameter_name, State.OPEN)
+        return columns if asked != State.OPEN else [one for one in columns if one not in ("state_shown", "recovered")]
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         mine = clinics(request, Act.READ_CLINIC) if request.method == "GET" else []
         shown = _charts(chosen(request, mine)) if mine else {}
@@ -170,7 +259,8 @@ class LeakAdmin(BillingAdmin):
             what_to_do=rule.what_to_do if rule else "",
             address=mended_at(leak),
             age=self.age(leak),
-            facts=sorted(leak.facts.items()),
+            facts=told(leak),
+            state=self.state_shown(leak),
             is_open=leak.state == State.OPEN,
             may_dismiss=may(request.user, Act.APPROVE, leak.administration_id),  # type: ignore[arg-type]
             list=link("billing_leak_changelist"),

@@ -1,25 +1,42 @@
 """The payment provider: what it confirmed, what it paid out, the messages that it sent."""
 
+from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count
+from django.db.models import Count, F, Sum
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from apps.billing.admin.base import BillingAdmin, link
-from apps.billing.models import Bill, Patient, PaystackEvent, PaystackSettlement, PaystackTransaction
-from apps.billing.paystack import SUCCESS
-from apps.billing.reports.paystack import unmatched, with_taken
+from apps.billing.admin.base import BillingAdmin, clinics, link
+from apps.billing.forms import find_service
+from apps.billing.models import (
+    Bill,
+    Patient,
+    Payment,
+    PaystackEvent,
+    PaystackRefund,
+    PaystackSettlement,
+    PaystackTransaction,
+    Service,
+    TopUp,
+    Wallet,
+)
+from apps.billing.paystack import SUCCESS, is_connected
+from apps.billing.reports.payouts import payout_of
+from apps.billing.reports.paystack import unmatched, with_stated_back, with_taken
 from apps.billing.services.paystack import assign, taken_by_reference
 from apps.core import display
 from apps.core.errors import DomainError, told_again
 from apps.core.forms import AdministrationForm, once, said
+from apps.core.money import ZERO, text
 from apps.core.permissions import Act, may, may_somewhere
 from apps.core.services.jobs import start_job
 
@@ -62,6 +79,17 @@ class AssignForm(AdministrationForm):
         label=_("Patient"), max_length=64, required=False, help_text=_("The code of whose wallet it goes into.")
     )
 
+    service = forms.CharField(
+        label=_("For service"),
+        max_length=200,
+        required=False,
+        help_text=_("Of a wallet: the one service with VAT that it was paid for in advance."),
+    )
+
+    def clean_service(self) -> Service | None:
+        typed = self.cleaned_data["service"].strip()
+        return find_service(self, typed, self.administration) if typed else None
+
     def clean_bill(self) -> Bill | None:
         typed = self.cleaned_data["bill"].strip().upper().removeprefix("B-")
         if not typed:
@@ -89,8 +117,18 @@ class AssignForm(AdministrationForm):
         return asked
 
 
+class ProviderAdmin(BillingAdmin):
+    """A list of what the provider told, which says whether there is one."""
+
+    list_before_template = "admin/billing/provider_note.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        connected = any(is_connected(clinic.pk) for clinic in clinics(request))
+        return super().changelist_view(request, {**(extra_context or {}), "connected": connected})
+
+
 @admin.register(PaystackTransaction)
-class ProviderPaymentAdmin(BillingAdmin):
+class ProviderPaymentAdmin(ProviderAdmin):
     list_display = ("reference", "day", "state", "amount_shown", "taken_shown", "bill", "patient", "administration")
     list_display_links = ("reference",)
     list_filter = (UnmatchedFilter, "status", "administration")
@@ -139,7 +177,10 @@ class ProviderPaymentAdmin(BillingAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
-        ours = [path("<uuid:object_id>/assign/", wrap(self.assign_page), name="billing_paystacktransaction_assign")]
+        ours = [
+            path("<uuid:object_id>/assign/", wrap(self.assign_page), name="billing_paystacktransaction_assign"),
+            path("<uuid:object_id>/refund/", wrap(self.refund_page), name="billing_paystacktransaction_refund"),
+        ]
         return [*ours, *super().get_urls()]
 
     def change_view(
@@ -148,17 +189,21 @@ class ProviderPaymentAdmin(BillingAdmin):
         """One payment, what was taken of it, and what can be done next."""
         row = self.find(request, object_id, Act.READ_CLINIC)
         taken = taken_by_reference(row)
+        missing = _missing(row)
         kind = "payment" if hasattr(taken, "bill_id") else "topup"
         return self.page(
             request,
             "provider_payment",
-            row.reference,
+            _("Provider payment"),
             row=row,
             administration=row.administration,
             state=state_of(row.status),
             taken=taken,
             taken_page=link(f"billing_{kind}_change", taken.pk) if taken else "",
             may_assign=row.status == SUCCESS and taken is None,
+            missing=missing,
+            refunds=row.refunds.order_by("id"),
+            may_approve=may(request.user, Act.APPROVE, row.administration_id),  # type: ignore[arg-type]
             may_take=may(request.user, Act.TAKE_PAYMENTS, row.administration_id),  # type: ignore[arg-type]
         )
 
@@ -169,7 +214,7 @@ class ProviderPaymentAdmin(BillingAdmin):
         form = AssignForm(request.POST or None, administration=row.administration, initial=initial)
         code = row.administration.currency
         if form.is_valid():
-            asked = {name: form.cleaned_data[name] for name in ("bill", "patient")}
+            asked = {name: form.cleaned_data[name] for name in ("bill", "patient", "service")}
             try:
                 _address, new = once(request, lambda: _assigned(row, asked, request.user))
             except DomainError as refusal:
@@ -190,6 +235,47 @@ class ProviderPaymentAdmin(BillingAdmin):
             back=link("billing_paystacktransaction_change", row.pk),
         )
 
+    def refund_page(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """Where what the provider gave back is entered: the refund of the payment that took it, filled in."""
+        row = self.find(request, str(object_id), Act.APPROVE)
+        back = link("billing_paystacktransaction_change", row.pk)
+        missing = _missing(row)
+        taken = _to_give_back(row, missing) if missing > 0 else None
+        if taken is None:
+            self.message_user(request, _("All that the provider gave back is entered."), messages.INFO)
+            return HttpResponseRedirect(back)
+        stated = row.refunds.filter(status=PaystackRefund.PROCESSED).order_by("id").last()
+        filled = {
+            "amount": text(min(missing, taken.left), row.currency),
+            "reason": quote(str(_("Given back by Paystack"))),
+        }
+        if isinstance(taken, Payment):
+            reference = quote(stated.provider_id) if stated else ""
+            return HttpResponseRedirect(link("billing_payment_refund", taken.pk, reference=reference, **filled))
+        filled |= {
+            "method": "PAYSTACK",
+            "reference": quote(row.reference),
+            "advance": taken.pk if taken.service_id else "",
+        }
+        wallet = Wallet.objects.get(patient=taken.patient_id)
+        return HttpResponseRedirect(link("billing_wallet_pay_out", wallet.pk, **filled))
+
+
+def _missing(row: PaystackTransaction) -> Decimal:
+    """What the provider says that it gave back and nobody entered."""
+    found = with_stated_back(PaystackTransaction.objects.filter(pk=row.pk)).get()
+    return max(found.stated_back - found.given_back, ZERO) if found.taken else ZERO
+
+
+def _to_give_back(row: PaystackTransaction, amount: Decimal) -> Any:
+    """The payment or the top-up of that reference that has ``amount`` ``left``, otherwise the one that has most."""
+    of = {"administration": row.administration_id, "reference": row.reference, "method": "PAYSTACK"}
+    payments = Payment.objects.filter(**of, kind=Payment.Kind.PAYMENT).annotate(
+        left=F("amount") + Coalesce(Sum("refunded_by__amount"), ZERO)
+    )
+    found: list[Any] = [*payments, *TopUp.objects.filter(**of, amount__gt=0).annotate(left=F("amount"))]
+    return max((one for one in found if one.left > 0), key=lambda one: (one.left >= amount, one.left), default=None)
+
 
 def _assigned(row: PaystackTransaction, asked: dict[str, Any], user: Any) -> str:
     assign(row, **asked, by=user)
@@ -197,15 +283,21 @@ def _assigned(row: PaystackTransaction, asked: dict[str, Any], user: Any) -> str
 
 
 @admin.register(PaystackSettlement)
-class ProviderSettlementAdmin(BillingAdmin):
+class ProviderSettlementAdmin(ProviderAdmin):
     list_display = ("number", "day", "status", "gross_shown", "fees_shown", "net_shown", "payments", "administration")
     list_filter = ("status", "administration")
     list_select_related = ("administration",)
     search_fields = ("provider_id",)
     search_help_text = _("The number of the payout")
     ordering = ("-settled_on", "-id")
-    fields: Any = ("number", "day", "status", "gross_shown", "fees_shown", "net_shown", "payments", "verified")
-    readonly_fields: Any = ("number", "day", "gross_shown", "fees_shown", "net_shown", "payments", "verified")
+    fields: Any = (
+        *("number", "day", "status", "gross_shown", "fees_shown", "refunded_shown", "unexplained_shown", "net_shown"),
+        *("payments", "verified"),
+    )
+    readonly_fields: Any = (
+        *("number", "day", "gross_shown", "fees_shown", "refunded_shown", "unexplained_shown", "net_shown"),
+        *("payments", "verified"),
+    )
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).annotate(count=Count("transactions"))
@@ -220,15 +312,37 @@ class ProviderSettlementAdmin(BillingAdmin):
 
     @admin.display(description=_("payments"), ordering="gross")
     def gross_shown(self, row: PaystackSettlement) -> SafeString:
-        return display.amount(row.gross, row.administration.currency)
+        return display.amount(row.gross, row.currency)
 
     @admin.display(description=_("fees"), ordering="fees")
     def fees_shown(self, row: PaystackSettlement) -> SafeString:
-        return display.amount(row.fees, row.administration.currency)
+        return display.amount(row.fees, row.currency)
 
     @admin.display(description=_("paid out"), ordering="net")
     def net_shown(self, row: PaystackSettlement) -> SafeString:
-        return display.amount(row.net, row.administration.currency)
+        return display.amount(row.net, row.currency)
+
+    @admin.display(description=_("given back, deducted"))
+    def refunded_shown(self, row: PaystackSettlement) -> SafeString:
+        """Each refund leads to its payment."""
+        payout = payout_of(row)
+        each = format_html_join(
+            "",
+            '<br><a href="{}">{}</a> {}',
+            (
+                (
+                    link("billing_paystacktransaction_change", one.stated.transaction_id),
+                    one.stated.transaction.reference,
+                    display.money(one.stated.amount, one.stated.currency),
+                )
+                for one in payout.refunds
+            ),
+        )
+        return format_html("{}{}", display.amount(payout.refunded, row.currency), each)
+
+    @admin.display(description=_("not explained by these"))
+    def unexplained_shown(self, row: PaystackSettlement) -> SafeString:
+        return display.amount(payout_of(row).unexplained, row.currency)
 
     @admin.display(description=_("its payments"))
     def payments(self, row: Any) -> SafeString:
@@ -254,7 +368,7 @@ class WaitingFilter(admin.SimpleListFilter):
 
 
 @admin.register(PaystackEvent)
-class ProviderMessageAdmin(BillingAdmin):
+class ProviderMessageAdmin(ProviderAdmin):
     list_display = ("received", "event", "reference", "state", "refused", "administration")
     list_filter = (WaitingFilter, "administration")
     list_select_related = ("administration",)

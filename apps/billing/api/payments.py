@@ -30,6 +30,9 @@ class PaymentSerializer(serializers.ModelSerializer[Payment]):
     bill_number = serializers.CharField(source="bill.__str__")
     currency = serializers.CharField(source="administration.currency")
     amount = AmountField()
+    advance_vat = AmountField(
+        allow_null=True, help_text="Of the amount: the VAT that was declared when the advance was received."
+    )
 
     class Meta:
         model = Payment
@@ -47,6 +50,8 @@ class PaymentSerializer(serializers.ModelSerializer[Payment]):
             "amount",
             "payer_id",
             "refunds_id",
+            "advance_id",
+            "advance_vat",
             "reference",
             "repeats_reference",
             "shift_id",
@@ -77,13 +82,19 @@ class PaymentFilter(DatedFilter):
     bill_id = django_filters.UUIDFilter(field_name="bill")
     patient_id = django_filters.UUIDFilter(field_name="bill__patient")
     payer_id = django_filters.UUIDFilter(field_name="payer")
+    advance_id = django_filters.UUIDFilter(field_name="advance")
 
     class Meta:
         model = Payment
         fields = ("method", "kind", "taken_by", "reference")
 
 
-TAKEN = {400: OpenApiResponse(RefusalSerializer, description="PAYMENT_BEYOND_BILL, WALLET_BEYOND_BALANCE")}
+TAKEN = {
+    400: OpenApiResponse(
+        RefusalSerializer,
+        description="PAYMENT_BEYOND_BILL, WALLET_BEYOND_BALANCE, ADVANCE_OF_ANOTHER, ADVANCE_BEYOND_LEFT",
+    )
+}
 REFUSED = {
     400: OpenApiResponse(RefusalSerializer, description="REFUND_BEYOND_PAYMENT, NOT_CHARGED_BACK"),
     403: OpenApiResponse(RefusalSerializer, description="REFUND_NEEDS_ANOTHER"),

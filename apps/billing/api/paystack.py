@@ -12,12 +12,14 @@ from rest_framework.decorators import action, api_view, authentication_classes, 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.billing.models import Bill, Patient, PaystackSettlement, PaystackTransaction
+from apps.billing.models import Bill, Patient, PaystackSettlement, PaystackTransaction, Service
 from apps.billing.paystack import is_connected
+from apps.billing.reports.payouts import Deducted, PaidOut, Payout, payout_of
 from apps.billing.reports.paystack import unmatched
 from apps.billing.services import paystack
 from apps.core.api import AmountField, CursorPages, RefusalSerializer
 from apps.core.errors import BodyTooLarge
+from apps.core.money import text
 from apps.core.owned_api import CurrencyAmountField, OwnedFilter, OwnedViewSet, OwnerSerializer, amount_input, named_row
 from apps.core.permissions import Act
 
@@ -78,6 +80,7 @@ class ProviderPaymentSerializer(serializers.ModelSerializer[PaystackTransaction]
             "verified_at",
             "bill_id",
             "patient_id",
+            "service_id",
             "settlement_id",
         )
 
@@ -87,6 +90,9 @@ class AssignSerializer(serializers.Serializer[Any]):
 
     bill_id = serializers.UUIDField(required=False, allow_null=True, default=None)
     patient_id = serializers.UUIDField(required=False, allow_null=True, default=None)
+    service_id = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="Of a wallet: what it was paid for in advance."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if (attrs["bill_id"] is None) == (attrs["patient_id"] is None):
@@ -97,6 +103,12 @@ class AssignSerializer(serializers.Serializer[Any]):
 class LinkFormSerializer(OwnerSerializer):
     bill_id = serializers.UUIDField(required=False, allow_null=True, default=None)
     patient_id = serializers.UUIDField(required=False, allow_null=True, default=None, help_text="For their wallet.")
+    service_id = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Of a wallet: the taxed service that is paid in advance.",
+    )
     amount = amount_input(required=False, allow_null=True, default=None, help_text="Of a bill: what it owes.")
     email = serializers.EmailField(max_length=200, help_text="Where the provider sends its receipt.")
 
@@ -171,7 +183,8 @@ class ProviderPaymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, O
         administration, user = row.administration, request.user
         bill = form["bill_id"] and named_row(Bill, form["bill_id"], administration, "bill_id")
         patient = form["patient_id"] and named_row(Patient, form["patient_id"], administration, "patient_id")
-        paystack.assign(row, bill=bill, patient=patient, by=user)  # type: ignore[arg-type]
+        service = form["service_id"] and named_row(Service, form["service_id"], administration, "service_id")
+        paystack.assign(row, bill=bill, patient=patient, service=service, by=user)  # type: ignore[arg-type]
         return self._answer(row)
 
     @extend_schema(
@@ -188,7 +201,10 @@ class ProviderPaymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, O
             made = paystack.initialize_payment(bill, **asked)
         else:
             patient = named_row(Patient, form["patient_id"], form["administration"], "patient_id")
-            made = paystack.initialize_top_up(patient, **asked)
+            service = form["service_id"]
+            if service:
+                service = named_row(Service, service, form["administration"], "service_id")
+            made = paystack.initialize_top_up(patient, service=service, **asked)
         return Response(LinkSerializer(made).data, status=status.HTTP_201_CREATED)
 
     def _answer(self, row: PaystackTransaction) -> Response:
@@ -196,13 +212,13 @@ class ProviderPaymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, O
 
 
 class PayoutSerializer(serializers.ModelSerializer[PaystackSettlement]):
-    """A payout to the clinic's bank account: ``net`` arrives there under ``bank_reference``."""
+    """A payout to the clinic's bank account: ``net`` of ``currency`` arrives there under ``bank_reference``."""
 
     client_id = serializers.UUIDField(source="administration_id")
     bank_reference = serializers.CharField(source="__str__")
-    gross = AmountField()
-    fees = AmountField()
-    net = AmountField()
+    gross = CurrencyAmountField()
+    fees = CurrencyAmountField()
+    net = CurrencyAmountField()
     payments_count = serializers.IntegerField()
 
     class Meta:
@@ -214,6 +230,7 @@ class PayoutSerializer(serializers.ModelSerializer[PaystackSettlement]):
             "provider_id",
             "bank_reference",
             "status",
+            "currency",
             "settled_on",
             "gross",
             "fees",
@@ -223,14 +240,83 @@ class PayoutSerializer(serializers.ModelSerializer[PaystackSettlement]):
         )
 
 
+class ReceiptSerializer(serializers.Serializer[Any]):
+    """A receipt of a bill (R-...) or of a wallet (W-...), in the currency of the books."""
+
+    id = serializers.UUIDField()
+    number = serializers.CharField(source="__str__")
+    amount = AmountField()
+
+
+class PaidOutSerializer(serializers.Serializer[Any]):
+    """A payment that is paid out, less its ``fees``."""
+
+    transaction_id = serializers.UUIDField(source="stated.pk")
+    reference = serializers.CharField(source="stated.reference")
+    paid_on = serializers.DateField(source="stated.paid_on", allow_null=True)
+    amount = serializers.SerializerMethodField()
+    fees = serializers.SerializerMethodField()
+    receipts = ReceiptSerializer(many=True)
+
+    def get_amount(self, one: PaidOut) -> str:
+        return text(one.stated.amount, one.stated.currency)
+
+    def get_fees(self, one: PaidOut) -> str:
+        return text(one.stated.fees, one.stated.currency)
+
+
+class DeductedSerializer(serializers.Serializer[Any]):
+    """A refund that was deducted; ``receipts`` are what was entered for it here."""
+
+    refund_id = serializers.UUIDField(source="stated.pk")
+    transaction_id = serializers.UUIDField(source="stated.transaction_id")
+    reference = serializers.CharField(source="stated.transaction.reference")
+    refunded_on = serializers.DateField(source="stated.refunded_on", allow_null=True)
+    amount = serializers.SerializerMethodField()
+    receipts = ReceiptSerializer(many=True)
+
+    def get_amount(self, one: Deducted) -> str:
+        return text(one.stated.amount, one.stated.currency)
+
+
+class PayoutPartsSerializer(serializers.Serializer[Any]):
+    """A payout by its parts. ``unexplained`` is what its ``net`` has too much or lacks beside them."""
+
+    id = serializers.UUIDField(source="settlement.pk")
+    currency = serializers.CharField()
+    gross = serializers.SerializerMethodField()
+    fees = serializers.SerializerMethodField()
+    refunded = serializers.SerializerMethodField()
+    net = serializers.SerializerMethodField()
+    unexplained = serializers.SerializerMethodField()
+    payments = PaidOutSerializer(many=True)
+    refunds = DeductedSerializer(many=True)
+
+    def get_gross(self, payout: Payout) -> str:
+        return text(payout.gross, payout.currency)
+
+    def get_fees(self, payout: Payout) -> str:
+        return text(payout.fees, payout.currency)
+
+    def get_refunded(self, payout: Payout) -> str:
+        return text(payout.refunded, payout.currency)
+
+    def get_net(self, payout: Payout) -> str:
+        return text(payout.net, payout.currency)
+
+    def get_unexplained(self, payout: Payout) -> str:
+        return text(payout.unexplained, payout.currency)
+
+
 class SettlementFilter(OwnedFilter):
     status = django_filters.CharFilter()
+    currency = django_filters.CharFilter()
     start_date = django_filters.DateFilter(field_name="settled_on", lookup_expr="gte")
     end_date = django_filters.DateFilter(field_name="settled_on", lookup_expr="lte")
 
     class Meta:
         model = PaystackSettlement
-        fields = ("status",)
+        fields = ("status", "currency")
 
 
 @extend_schema(tags=["payment provider"])
@@ -247,3 +333,10 @@ class PayoutViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewS
     ordering_fields = ("settled_on", "net")
     pagination_class = CursorPages
     acts = {"*": Act.READ_CLINIC}
+
+    @extend_schema(
+        summary="A payout by its payments, its fees and what was given back", responses=PayoutPartsSerializer
+    )
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def parts(self, request: Request, pk: str) -> Response:
+        return Response(PayoutPartsSerializer(payout_of(self.get_object())).data)

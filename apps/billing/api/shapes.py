@@ -8,7 +8,7 @@ from django.db.models import DecimalField, F, OuterRef, Prefetch, QuerySet, Subq
 from django.db.models.functions import Coalesce
 from rest_framework import serializers
 
-from apps.billing.models import Bill, BillLine, Coverage, Order, Outstanding, Payer, Payment, Service
+from apps.billing.models import Bill, BillLine, Coverage, Order, Outstanding, Payer, Payment, Service, TopUp
 from apps.billing.services.charging import Charge
 from apps.billing.services.payments import Tender
 from apps.core.api import AmountField
@@ -63,6 +63,12 @@ class TenderFormSerializer(serializers.Serializer[Any]):
     authorisation = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=64, help_text="The payer's code for its cover."
     )
+    advance_id = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Of WALLET: the advance that it comes out of, paid for a service of the bill.",
+    )
 
 
 def charges_of(rows: Sequence[dict[str, Any]], administration: Administration) -> list[Charge]:
@@ -83,8 +89,16 @@ def charges_of(rows: Sequence[dict[str, Any]], administration: Administration) -
 
 def tenders_of(rows: Sequence[dict[str, Any]], administration: Administration) -> list[Tender]:
     payers = named_rows(Payer, (row["payer_id"] for row in rows), administration, "payer_id")
+    advances = named_rows(TopUp, (row["advance_id"] for row in rows), administration, "advance_id")
     return [
-        Tender(row["method"], row["amount"], payers[row["payer_id"]], row["reference"], row["authorisation"])
+        Tender(
+            row["method"],
+            row["amount"],
+            payers[row["payer_id"]],
+            row["reference"],
+            row["authorisation"],
+            advances[row["advance_id"]],
+        )
         for row in rows
     ]
 

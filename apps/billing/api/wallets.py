@@ -1,15 +1,17 @@
-"""Wallets over HTTP: what is in one, what moved it, top-ups and money paid out."""
+"""Wallets over HTTP: what is in one, what moved it, top-ups and advances, money paid out."""
 
 from typing import Any
 
 import django_filters
+from django.db.models import Q
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.billing.models import Patient, TopUp, Wallet
+from apps.billing.models import Patient, Service, TopUp, Wallet
+from apps.billing.reports.advances import earmarked, with_left
 from apps.billing.reports.wallets import movements_of
 from apps.billing.services import wallets
 from apps.core.api import AmountField, CursorPages, RefusalSerializer
@@ -19,11 +21,15 @@ from apps.core.permissions import Act
 
 
 class WalletSerializer(serializers.ModelSerializer[Wallet]):
-    """What a patient has in their wallet, in the book currency. ``stated_balance`` is what an earlier system said."""
+    """What a patient has in their wallet, in the book currency. ``stated_balance`` is what an earlier system said.
+
+    Of the ``balance`` the part ``earmarked`` was paid in advance for services; the rest pays for anything.
+    """
 
     client_id = serializers.UUIDField(source="administration_id")
     patient_code = serializers.CharField(source="patient.code")
     balance = AmountField()
+    earmarked = AmountField()
     stated_balance = AmountField(allow_null=True)
 
     class Meta:
@@ -35,6 +41,7 @@ class WalletSerializer(serializers.ModelSerializer[Wallet]):
             "patient_id",
             "patient_code",
             "balance",
+            "earmarked",
             "stated_balance",
             "stated_on",
         )
@@ -52,6 +59,9 @@ class MovementSerializer(serializers.Serializer[Any]):
     reference = serializers.CharField()
     reason = serializers.CharField()
     bill_id = serializers.UUIDField(allow_null=True)
+    service = serializers.CharField(
+        allow_null=True, help_text="The code of the service that it was paid for in advance."
+    )
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         code = self.context["currency"]
@@ -67,7 +77,11 @@ class MovementQuerySerializer(serializers.Serializer[Any]):
 
 
 class TopUpSerializer(serializers.ModelSerializer[TopUp]):
-    """A top-up, or money paid out of a wallet (negative). Born into the clinic day of ``date``."""
+    """A top-up, or money paid out of a wallet (negative). Born into the clinic day of ``date``.
+
+    With a ``service_id`` it is an advance: ``amount`` is ``net`` and ``vat``, declared when it was received, and
+    ``left`` is what no bill used and nobody gave back yet. Money given back of an advance names it in ``advance_id``.
+    """
 
     client_id = serializers.UUIDField(source="administration_id")
     number = serializers.CharField(source="__str__")
@@ -75,6 +89,11 @@ class TopUpSerializer(serializers.ModelSerializer[TopUp]):
     date = serializers.DateField(source="clinic_day.date")
     late_for = serializers.DateField(source="late_for.date", allow_null=True, default=None)
     amount = AmountField()
+    service_code = serializers.CharField(source="service.code", allow_null=True, default=None)
+    vat_code = serializers.CharField(source="vat_code.code", allow_null=True, default=None)
+    net = AmountField(allow_null=True)
+    vat = AmountField(allow_null=True)
+    left = AmountField(allow_null=True)
 
     class Meta:
         model = TopUp
@@ -89,6 +108,14 @@ class TopUpSerializer(serializers.ModelSerializer[TopUp]):
             "late_for",
             "method",
             "amount",
+            "service_id",
+            "service_code",
+            "vat_code",
+            "vat_rate",
+            "net",
+            "vat",
+            "left",
+            "advance_id",
             "shift_id",
             "reference",
             "reason",
@@ -97,7 +124,7 @@ class TopUpSerializer(serializers.ModelSerializer[TopUp]):
         )
 
 
-class TopUpFormSerializer(OwnerSerializer):
+class MoneyFormSerializer(OwnerSerializer):
     patient_id = serializers.UUIDField()
     method = serializers.ChoiceField(TopUp.Method.choices)
     amount = amount_input()
@@ -105,8 +132,20 @@ class TopUpFormSerializer(OwnerSerializer):
     date = serializers.DateField(required=False, default=None, help_text="The clinic's today, unless given.")
 
 
-class PayOutFormSerializer(TopUpFormSerializer):
+class TopUpFormSerializer(MoneyFormSerializer):
+    service_id = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="What it is paid for in advance, when that is one taxed service: its VAT is declared on receipt.",
+    )
+
+
+class PayOutFormSerializer(MoneyFormSerializer):
     reason = serializers.CharField(max_length=200)
+    advance_id = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="The advance that goes back, with its VAT."
+    )
 
 
 @extend_schema_field({"type": "string", "format": "decimal", "example": "65.00"})
@@ -129,12 +168,18 @@ class TopUpFilter(OwnedFilter):
     patient_id = django_filters.UUIDFilter(field_name="patient")
     method = django_filters.ChoiceFilter(choices=TopUp.Method.choices)
     reference = django_filters.CharFilter()
+    service_id = django_filters.UUIDFilter(field_name="service")
+    advance_id = django_filters.UUIDFilter(field_name="advance", help_text="What was given back of that advance.")
+    open = django_filters.BooleanFilter(method="of_open", help_text="Advances of which something is left, or the rest.")
     start_date = django_filters.DateFilter(field_name="clinic_day__date", lookup_expr="gte")
     end_date = django_filters.DateFilter(field_name="clinic_day__date", lookup_expr="lte")
 
     class Meta:
         model = TopUp
         fields = ("method", "reference")
+
+    def of_open(self, queryset: Any, name: str, value: bool) -> Any:
+        return queryset.filter(left__gt=0) if value else queryset.filter(Q(left=None) | Q(left=0))
 
 
 @extend_schema(tags=["wallets"])
@@ -144,7 +189,7 @@ class TopUpFilter(OwnedFilter):
 class WalletViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
     """No create, no update: a wallet is there from its first top-up, and its balance follows from its movements."""
 
-    queryset = Wallet.objects.select_related("administration", "patient")
+    queryset = Wallet.objects.select_related("administration", "patient").annotate(earmarked=earmarked())
     serializer_class = WalletSerializer
     filterset_class = WalletFilter
     ordering_fields = ("balance", "patient__code")
@@ -165,7 +210,7 @@ class WalletViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewS
 
 
 REFUSED = {
-    400: OpenApiResponse(RefusalSerializer, description="BEYOND_WALLET"),
+    400: OpenApiResponse(RefusalSerializer, description="BEYOND_WALLET, ADVANCE_UNTAXED, ADVANCE_BEYOND_LEFT"),
     409: OpenApiResponse(RefusalSerializer, description="PATIENT_ERASED, SHIFT_CLOSED"),
     422: OpenApiResponse(RefusalSerializer, description="VALIDATION_ERROR, PAYMENT_NOT_POSITIVE"),
 }
@@ -179,7 +224,9 @@ REFUSED = {
 class TopUpViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):
     """No update, no destroy: the opposite is entered."""
 
-    queryset = TopUp.objects.select_related("administration", "patient", "clinic_day", "late_for")
+    queryset = with_left(
+        TopUp.objects.select_related("administration", "patient", "clinic_day", "late_for", "service", "vat_code")
+    )
     serializer_class = TopUpSerializer
     filterset_class = TopUpFilter
     ordering_fields = ("taken_at", "amount", "number")
@@ -187,22 +234,32 @@ class TopUpViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSe
     acts = {"*": Act.READ_CLINIC, "create": Act.TAKE_PAYMENTS, "pay_out": Act.APPROVE}
 
     @extend_schema(
-        summary="Put money into a wallet", request=TopUpFormSerializer, responses={201: TopUpSerializer, **REFUSED}
+        summary="Put money into a wallet, for anything or in advance for one taxed service",
+        request=TopUpFormSerializer,
+        responses={201: TopUpSerializer, **REFUSED},
     )
     def create(self, request: Request) -> Response:
-        return self._answer(wallets.top_up(**self._asked(TopUpFormSerializer)))
+        asked = self._asked(TopUpFormSerializer)
+        return self._answer(wallets.top_up(service=self._named(Service, asked, "service_id"), **asked))
 
     @extend_schema(
         summary="Give money out of a wallet back",
-        description="Never more than is in it. The manager or the owner does it, with a reason.",
+        description="Never more than is in it, or than is left of the advance that it names. The manager or the owner "
+        "does it, with a reason.",
         request=PayOutFormSerializer,
         responses={201: TopUpSerializer, **REFUSED},
     )
     @action(detail=False, methods=["post"], url_path="pay-out", pagination_class=None, filterset_class=None)
     def pay_out(self, request: Request) -> Response:
-        return self._answer(wallets.pay_out(**self._asked(PayOutFormSerializer)))
+        asked = self._asked(PayOutFormSerializer)
+        return self._answer(wallets.pay_out(advance=self._named(TopUp, asked, "advance_id"), **asked))
 
-    def _asked(self, serializer: type[TopUpFormSerializer]) -> dict[str, Any]:
+    def _named(self, model: Any, asked: dict[str, Any], name: str) -> Any:
+        """The row of the patient's administration that the body names, taken out of what was ``asked``."""
+        key = asked.pop(name)
+        return key and named_row(model, key, asked["patient"].administration, name)
+
+    def _asked(self, serializer: type[MoneyFormSerializer]) -> dict[str, Any]:
         """What the services of both take."""
         form = self.form(serializer)
         patient = named_row(Patient, form.pop("patient_id"), form.pop("administration"), "patient_id")

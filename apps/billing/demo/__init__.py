@@ -5,6 +5,7 @@ every close and every signature goes through the services, in the name of the pe
 """
 
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,7 +13,7 @@ from django.utils import timezone
 from apps.billing.demo.clinic import COLLEAGUE, OPERATOR, PASSWORD, PEOPLE, SOURCE, email_of, open_clinic, user_of
 from apps.billing.demo.days import Days
 from apps.billing.demo.story import Story
-from apps.billing.models import ClinicDay
+from apps.billing.models import ClinicDay, EndOfDayReconciliation, NightlyClose
 from apps.billing.services.closing import close_day, finalize_day
 from apps.billing.services.days import local_date
 from apps.billing.services.leaks import refresh_leaks
@@ -82,5 +83,15 @@ def _live(clinic: Administration, past: list[date], today: date, days: Days) -> 
         if ago > 1:
             close, _made = close_day(clinic, day, by=receptionist)
             finalize_day(close, by=manager, note=story.note_of(ago))
-    close_nightly(clinic, today - timedelta(days=1))
+    _at_its_hour(close_nightly(clinic, today - timedelta(days=1)))
     refresh_leaks(days.make(today))
+
+
+def _at_its_hour(night: NightlyClose) -> None:
+    """The night, and the draft that it left, at the closing time of the clinic. What is signed keeps the moment of its
+    signature: that is a law."""
+    clinic = night.administration
+    begun = datetime.combine(night.date, clinic.closing_time, ZoneInfo(clinic.time_zone))
+    NightlyClose.objects.filter(pk=night.pk).update(started_at=begun, finished_at=begun + timedelta(seconds=3))
+    drafts = EndOfDayReconciliation.objects.filter(administration=clinic, prepared_by=None, status="DRAFT")
+    drafts.update(prepared_at=begun + timedelta(seconds=2))

@@ -1,8 +1,9 @@
 """The demo clinic before its first day: its people, services and prices, patients, drawer and payer."""
 
 import random
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.hashers import make_password
 
@@ -150,7 +151,10 @@ def add_patients(clinic: Administration) -> None:
     names = [f"{first} {last}" for first in FIRST_NAMES for last in LAST_NAMES]
     codes = [f"P-{number:04d}" for number in range(1, PATIENTS + 1)]
     parties = [Party(administration=clinic, kind=Party.Kind.PATIENT, code=code) for code in codes]
-    patients = [Patient(administration=clinic, code=party.code, party=party) for party in parties]
+    patients = [
+        Patient(administration=clinic, code=party.code, party=party, created_at=_came(number, clinic))
+        for number, party in enumerate(parties)
+    ]
     Party.objects.bulk_create(parties)
     Patient.objects.bulk_create(patients)
     PatientIdentity.objects.bulk_create(
@@ -162,6 +166,12 @@ def add_patients(clinic: Administration) -> None:
         )
         for patient, name in zip(patients, chance.sample(names, PATIENTS), strict=True)
     )
+
+
+def _came(number: int, clinic: Administration) -> datetime:
+    """When a patient was registered: one every nine days, in the order of their codes."""
+    came = datetime.combine(SINCE, time(9 + number % 8, 7 * number % 60), ZoneInfo(clinic.time_zone))
+    return came + timedelta(days=9 * number)
 
 
 def add_payer(clinic: Administration) -> None:

@@ -364,14 +364,14 @@ class Days:
         return shift
 
     def _move(self, shift: Shift, kind: str, amount: Decimal, hour: time, **words: str) -> None:
-        spent = Account.objects.filter(administration=self.clinic, code="4600") if kind == "PAY_OUT" else None
+        petty = Account.objects.filter(administration=self.clinic, purpose="petty_cash_expense")
         CashMovement.objects.create(
             administration=self.clinic,
             clinic_day=shift.clinic_day,
             shift=shift,
             kind=kind,
             amount=amount,
-            account=spent.get() if spent is not None else None,
+            account=petty.get() if kind == CashMovement.Kind.PAY_OUT else None,
             by=shift.cashier,
             at=self.at(shift.clinic_day.date, hour),
             **words,

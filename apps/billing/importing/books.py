@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from apps.billing.importing.facts import BillFact, Clinic, OrderFact, PaymentFact, VisitFact
+from apps.billing.importing.facts import BillFact, Clinic, OrderFact, PaymentFact, TopUpFact, VisitFact
 from apps.billing.models import (
     Bill,
     BillLine,
@@ -20,6 +20,7 @@ from apps.billing.models import (
     TopUp,
     Visit,
 )
+from apps.billing.reports.advances import IS_ADVANCE, with_left
 from apps.core.models import Administration
 from apps.core.money import ZERO
 from apps.ledger.models import VatCode
@@ -31,6 +32,7 @@ class Known:
     bills: list[BillFact] = field(default_factory=list)
     payments: dict[str, PaymentFact] = field(default_factory=dict)
     orders: dict[str, OrderFact] = field(default_factory=dict)
+    advances: dict[str, TopUpFact] = field(default_factory=dict)
     sources: set[str] = field(default_factory=set)  # of top-ups, claims and counts: nothing of them changes
 
 
@@ -88,6 +90,15 @@ class Books:
             known.orders[self.id_of(order.source)] = OrderFact(
                 self.id_of(order.source), visits[order.visit_id], order.kind, None, order.code, order.description,
                 order.quantity, "", order.ordered_on, order.ordered_at, pk=order.pk,
+            )  # fmt: skip
+        advances = with_left(TopUp.objects.filter(IS_ADVANCE, **mine)).select_related(
+            "patient", "service", "clinic_day"
+        )
+        for advance in advances:
+            id = self.id_of(advance.source).removeprefix("top_up:")
+            known.advances[id] = TopUpFact(
+                id, advance.patient.code, advance.method, advance.amount, advance.clinic_day.date, advance.taken_at,
+                service=advance.service.code, left=advance.left, pk=advance.pk,
             )  # fmt: skip
         for model in (TopUp, Claim, DrawerCount):
             known.sources |= {

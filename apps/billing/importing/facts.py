@@ -138,6 +138,9 @@ class ClaimFact:
 
 @dataclass(slots=True)
 class TopUpFact:
+    """Money into a wallet, or out of it (negative). With a ``service`` it was paid in advance for that, and ``left`` is
+    what no bill used and nobody gave back; what gives one back names the ``advance``."""
+
     id: str
     patient: str
     method: str
@@ -147,6 +150,10 @@ class TopUpFact:
     drawer: str = ""
     reference: str = ""
     reason: str = ""
+    service: str = ""
+    left: Decimal = ZERO
+    advance: "TopUpFact | None" = None
+    pk: UUID = field(default_factory=uuid7)
 
 
 @dataclass(slots=True)
@@ -202,6 +209,7 @@ class PaymentFact:
     reason: str = ""
     drawer: str = ""
     refunds: "PaymentFact | None" = None
+    advance: TopUpFact | None = None
     left: Decimal = ZERO  # of a payment: what was not given back yet
     pk: UUID = field(default_factory=uuid7)
 
@@ -239,6 +247,11 @@ class Clinic:
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    def rate_of(self, service: str, settings: Any) -> Decimal:
+        """The VAT rate of a service of these files."""
+        code = self.services[service].vat_code or settings.vat_code
+        return self.vat_codes.get(code, self.vat_codes[settings.vat_code])
 
     def local(self, moment: Moment) -> tuple[date, datetime]:
         """The business date of ``moment`` here, and the moment itself; a date alone stands at noon."""

@@ -1,4 +1,4 @@
-"""What a clinic's files hold besides visits, bills and payments: orders, tariffs, claims, wallets, drawers.
+"""What a clinic's files hold besides visits, bills, payments and wallets: orders, tariffs, claims, drawers.
 
 A row ends as elsewhere: new, known or refused. Payments and bills are gathered before what names them.
 """
@@ -18,16 +18,15 @@ from apps.billing.importing.facts import (
     CountFact,
     OrderFact,
     TariffFact,
-    TopUpFact,
 )
 from apps.billing.importing.rows import FIRST_YEAR, Found
-from apps.billing.models import Claim, Order, Payment, TopUp
+from apps.billing.models import Claim, Order, Payment
 from apps.core.money import ZERO
 
 if TYPE_CHECKING:
     from apps.billing.importing.gathering import Gathering
 
-KINDS, STATUSES, METHODS = Order.Kind.values, Claim.Status.values, TopUp.Method.values
+KINDS, STATUSES = Order.Kind.values, Claim.Status.values
 
 
 class Further:
@@ -171,45 +170,7 @@ class Further:
                     value=visit.id,
                 )
             return covered[0]
-        return self.of.paid_bill(values, ZERO, False)
-
-    # Wallets ---------------------------------------------------------------------------------------------------------
-
-    def gather_wallets(self) -> None:
-        self.each("top_ups", self.keep_top_up)
-        for found in self.rows.found("wallets"):
-            try:
-                clinic = self.of.clinic_of(found.values)
-                patient = self.of.patient(found.values["patient"], clinic)
-                balance = exactly(found.values["balance"], clinic.currency, "balance")
-                clinic.wallets[patient] = (balance, clinic.local(found.values["date"])[0])
-            except Refused as refusal:
-                self.rows.lose(found, refusal)
-
-    def keep_top_up(self, found: Found) -> None:
-        values = found.values
-        clinic = self.of.clinic_of(values)
-        if f"top_up:{found.id}" in clinic.there["sources"]:
-            clinic.known["top_ups"] += 1
-            return
-        day, taken = clinic.local(values["date"])
-        amount = exactly(values["amount"], clinic.currency, "amount", found.section)
-        if not amount:
-            raise Refused(_("a top-up of nothing"), field="amount", value=amount)
-        method = one_of(values["method"], METHODS, "method")
-        clinic.top_ups.append(
-            TopUpFact(
-                found.id,
-                self.of.patient(values["patient"], clinic),
-                method,
-                amount,
-                day,
-                taken,
-                drawer=values.get("drawer", "") if method == TopUp.Method.CASH else "",
-                reference=values.get("reference", "")[:100],
-                reason=values.get("reason", "")[:200],
-            )
-        )
+        return self.of.billing.paid_bill(values, ZERO, False)
 
     # Drawers ---------------------------------------------------------------------------------------------------------
 

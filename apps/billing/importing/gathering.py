@@ -5,8 +5,7 @@ refused. What names a refused row is refused with it, so that a bill is whole or
 """
 
 import csv
-import hashlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,7 +13,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from apps.billing.importing.amounts import code_of_rate, exactly, line_of, short
+from apps.billing.importing.amounts import code_of_rate, exactly, short
+from apps.billing.importing.bills import Bills
 from apps.billing.importing.books import Books
 from apps.billing.importing.errors import MappingError, Refused, hint
 from apps.billing.importing.facts import (
@@ -25,19 +25,17 @@ from apps.billing.importing.facts import (
     PaymentFact,
     Refusal,
     ServiceFact,
+    TopUpFact,
     VisitFact,
 )
 from apps.billing.importing.further import Further
 from apps.billing.importing.mapping import Mapping, check_settings
+from apps.billing.importing.payments import Payments
 from apps.billing.importing.rows import FIRST_YEAR, Found, Rows
-from apps.billing.importing.settling import fitting, given_back
-from apps.billing.models import Payment, Visit
-from apps.core.money import ZERO
+from apps.billing.importing.wallets import Wallets
+from apps.billing.models import Visit
+from apps.core.models import Administration
 from apps.ledger.services.opening import CHARTS
-
-# What tells payments without an id apart.
-CONTENT = ("bill", "bill_number", "visit", "patient", "date", "method", "amount", "kind", "payer", "reference")
-METHODS, KINDS = Payment.Method.values, Payment.Kind.values
 
 
 @dataclass
@@ -50,15 +48,18 @@ class Gathered:
     nothing_paid: int  # payments of nothing, which are none
 
 
-def gather(mapping: Mapping, administrations: Any = None) -> Gathered:
-    """The facts in the files of ``mapping`` that the books do not hold yet: those of ``administrations``, or all."""
-    return Gathering(mapping, administrations).run()
+def gather(mapping: Mapping, administrations: Any = None, *, into: Administration | None = None) -> Gathered:
+    """The facts in the files of ``mapping`` that the books do not hold yet: those of ``administrations``, or all.
+
+    With ``into`` the files hold one clinic, and that administration is it. Raises MappingError.
+    """
+    return Gathering(mapping, administrations, into).run()
 
 
 class Gathering:
-    def __init__(self, mapping: Mapping, administrations: Any = None) -> None:
+    def __init__(self, mapping: Mapping, administrations: Any = None, into: Administration | None = None) -> None:
         self.mapping, self.settings = mapping, mapping.settings
-        self.books = Books(mapping.name, administrations)
+        self.books, self.into = Books(mapping.name, administrations), into
         self.rows = Rows(mapping)
         self.clinics: dict[str, Clinic] = {}
         self.named: dict[str, dict[str, Any]] = {}  # administrations as [[administrations]] says them
@@ -71,7 +72,9 @@ class Gathering:
         self.bills_of: dict[str, dict[str, list[BillFact]]] = {"number": {}, "visit": {}, "patient": {}}
         self.payments: dict[str, PaymentFact] = {}
         self.orders: dict[str, OrderFact] = {}
+        self.advances: dict[str, TopUpFact] = {}
         self.nothing_paid = 0
+        self.billing = Bills(self)
 
     def run(self) -> Gathered:
         self.named = {found.id: found.values for found in self.rows.merged(self.rows.found("administrations"))}
@@ -84,17 +87,20 @@ class Gathering:
                 day = found.values.get("valid_from", date(FIRST_YEAR, 1, 1))
                 self.prices[found.id][day.date() if isinstance(day, datetime) else day] = found.values["price"]
         self.patients = {found.id: found for found in self.rows.merged(self.rows.found("patients"))}
-        for id in self.books.administrations:
+        for id in () if self.into else self.books.administrations:
             if not self.named or id in self.named:
                 self.clinic(id)
         self.gather_visits()
         further = Further(self)
         further.gather_orders()
-        self.gather_bills()
-        self.gather_payments()
+        self.billing.gather_bills()
+        wallets = Wallets(self)
+        wallets.gather_top_ups()
+        Payments(self).gather_payments()
+        wallets.gather_given_back()
+        wallets.gather_balances()
         further.gather_tariffs()
         further.gather_claims()
-        further.gather_wallets()
         further.gather_drawers()
         self.add_patients_without_visits()
         clinics = sorted(self.clinics.values(), key=lambda clinic: clinic.name)
@@ -126,7 +132,9 @@ class Gathering:
             name: said.get(name, getattr(self.settings, name)) for name in ("country", "currency", "time_zone", "chart")
         }
         check_settings(one["country"], one["currency"], one["time_zone"], one["chart"], f"administrations.{id}")
-        administration = self.books.administration(id)
+        administration = self.into or self.books.administration(id)
+        if self.into:
+            self.check_into(id, one["currency"])
         if administration is not None:
             one |= {name: getattr(administration, name) for name in ("country", "currency", "time_zone")}
         clinic = Clinic(
@@ -153,8 +161,26 @@ class Gathering:
             self.add_bill(bill)
         self.payments |= known.payments
         self.orders |= known.orders
+        self.advances |= known.advances
         clinic.there["sources"] = known.sources
         return clinic
+
+    def check_into(self, id: str, currency: str) -> None:
+        """Raises MappingError for a second clinic in the files, and for books in another currency."""
+        if other := next(iter(self.clinics), None):
+            raise MappingError(
+                _("The files hold several clinics, '{one}' and '{other}': one administration takes one.").format(
+                    one=other, other=id
+                )
+            )
+        if currency != self.into.currency:  # type: ignore[union-attr]
+            raise MappingError(
+                _("The files are in {currency}, the books of {clinic} in {books}.").format(
+                    currency=currency,
+                    clinic=self.into,
+                    books=self.into.currency,  # type: ignore[union-attr]
+                )
+            )
 
     def add_services(self, clinic: Clinic) -> None:
         for id, found in self.services.items():
@@ -256,272 +282,6 @@ class Gathering:
             raise Refused(_("no such visit"), field="visit", value=id)
         return self.visits[id]
 
-    # Bills -----------------------------------------------------------------------------------------------------------
-
-    def gather_bills(self) -> None:
-        drafts = {found.id: found for found in self.rows.single("bills")}
-        self.attach_lines(drafts)
-        credit_notes: list[tuple[Found, BillFact]] = []
-        for found in drafts.values():
-            try:
-                self.rows.check_not_lost("bills", found.id, "id")
-                bill = self.bill_of(found)
-                if known := self.bills.get(found.id):
-                    self.check_same_clinic(found, bill.clinic, known.clinic)
-                    self.note_number(found, known)
-                    self.check_unchanged(bill, known)
-                    bill.clinic.known["bills"] += 1
-                elif bill.gross < 0 or "credits" in found.values:
-                    credit_notes.append((found, bill))
-                else:
-                    self.keep_bill(found, bill)
-            except Refused as refusal:
-                self.rows.lose(found, refusal)
-        for found, bill in credit_notes:
-            try:
-                bill.credits = self.credited(found, bill)
-                bill.credits.paid -= bill.gross
-                self.keep_bill(found, bill)
-            except Refused as refusal:
-                self.rows.lose(found, refusal)
-
-    def attach_lines(self, drafts: dict[str, Found]) -> None:
-        """Give every bill its lines; without [[bills]] the lines of one bill id are the bill."""
-        derived = not self.mapping.sections["bills"]
-        for found in self.rows.single("lines"):
-            bill = found.values["bill"]
-            try:
-                if bill not in drafts:
-                    self.rows.check_not_lost("bills", bill, "bill")
-                    if not derived:
-                        raise Refused(_("no such bill"), field="bill", value=bill)
-                    drafts[bill] = Found(found.section, found.place, bill, {"bill": bill})
-                drafts[bill].parts.append(found)
-            except Refused as refusal:
-                self.rows.lose(found, refusal)
-
-    def bill_of(self, found: Found) -> BillFact:
-        """The bill with its lines priced; one without lines has one of its own amount."""
-        parts = found.parts or [found]
-        values = dict(found.values)
-        for part in found.parts:
-            for name in ("administration", "visit", "patient"):
-                if name in part.values:
-                    values.setdefault(name, part.values[name])
-        visit = self.visit(values)
-        clinic = self.clinic_of(values, visit.clinic if visit else None)
-        if "patient" not in values and visit is None:
-            raise Refused(_("no patient"), field="patient")
-        patient = self.patient(values.get("patient") or visit.patient, clinic)  # type: ignore[union-attr]
-        day, issued = self.issued(found, values, clinic, visit)
-        bill = BillFact(found.id, clinic, patient, day, issued, visit, reason=values.get("reason", "")[:200])
-        for part in parts:
-            try:
-                self.check_order(part.values)
-                bill.lines.append(line_of(part.values, day, clinic, part.section, self.settings, part.id))
-            except Refused as refusal:
-                if part is found:
-                    raise
-                self.rows.lose(part, refusal)
-        self.rows.check_not_lost("bills", found.id, "id")
-        bill.net = sum((line.net for line in bill.lines), ZERO)
-        bill.vat = sum((line.vat for line in bill.lines), ZERO)
-        self.check_stated(found, bill)
-        return bill
-
-    def check_order(self, values: dict[str, Any]) -> None:
-        """A line that names an order names one that is there."""
-        if (id := values.get("order")) and id not in self.orders:
-            self.rows.check_not_lost("orders", id, "order")
-            raise Refused(_("no such order"), field="order", value=id)
-
-    def issued(
-        self, found: Found, values: dict[str, Any], clinic: Clinic, visit: VisitFact | None
-    ) -> tuple[date, datetime]:
-        """The bill's own date, or the earliest of its lines, or that of the visit."""
-        if "date" in values:
-            return clinic.local(values["date"])
-        dates = [clinic.local(part.values["date"]) for part in found.parts if "date" in part.values]
-        if dates:
-            return min(dates)
-        if visit is None:
-            raise Refused(_("no date"), field="date")
-        return visit.date, visit.started_at
-
-    def check_stated(self, found: Found, bill: BillFact) -> None:
-        """What the bill's own row says must be what its lines make."""
-        if not found.parts:
-            return
-        values = found.values
-        made = {"net": bill.net, "vat": bill.vat, "gross": bill.gross}
-        made["amount"] = bill.gross if found.section.includes_vat else bill.net
-        for name, amount in made.items():
-            if name in values and values[name] != amount:
-                raise Refused(_("its lines make {amount}").format(amount=amount), field=name, value=values[name])
-
-    def check_unchanged(self, bill: BillFact, known: BillFact) -> None:
-        if Counter(line.key() for line in bill.lines) != self.books.lines_of(known):
-            raise Refused(
-                _("this bill was imported before with other lines; bills never change"), field="id", value=bill.id
-            )
-
-    def credited(self, found: Found, bill: BillFact) -> BillFact:
-        """The bill that a credit note is about: the one it names, or the latest one of that amount before it."""
-        if bill.gross > 0:
-            raise Refused(_("a credit note is negative; use negate"), field="amount", value=bill.gross)
-        if id := found.values.get("credits"):
-            self.rows.check_not_lost("bills", id, "credits")
-            if id not in self.bills or self.bills[id].credits:
-                raise Refused(_("no such bill"), field="credits", value=id)
-            return self.bills[id]
-        same = self.bills_of["visit"].get(bill.visit.id, []) if bill.visit else []
-        theirs = self.bills_of["patient"].get(f"{bill.clinic.id}/{bill.patient}", [])
-        for other in (*reversed(same), *reversed(theirs)):
-            if (
-                other.gross == -bill.gross
-                and other.date <= bill.date
-                and other.open - bill.paid >= ZERO
-                and not other.credits
-            ):
-                return other
-        raise Refused(_("a negative bill that names no bill it credits"), field="credits", value=bill.gross)
-
-    def keep_bill(self, found: Found, bill: BillFact) -> None:
-        bill.clinic.bills.append(bill)
-        self.add_bill(bill)
-        self.note_number(found, bill)
-
-    def note_number(self, found: Found, bill: BillFact) -> None:
-        if number := found.values.get("number"):
-            self.bills_of["number"].setdefault(number, []).append(bill)
-
-    def add_bill(self, bill: BillFact) -> None:
-        self.bills[bill.id] = bill
-        if bill.visit:
-            self.bills_of["visit"].setdefault(bill.visit.id, []).append(bill)
-        self.bills_of["patient"].setdefault(f"{bill.clinic.id}/{bill.patient}", []).append(bill)
-
-    # Payments --------------------------------------------------------------------------------------------------------
-
-    def gather_payments(self) -> None:
-        """Payments first, then what gives them back: a refund may stand before its payment in the files."""
-        alike: Counter[str] = Counter()
-        refunds: list[Found] = []
-        for found in self.rows.single("payments"):
-            if found.values.get("amount", ZERO) == 0:
-                self.nothing_paid += 1
-                continue
-            self.name_payment(found, alike)
-            try:
-                if self.gives_back(found):
-                    refunds.append(found)
-                    continue
-                payment = self.payment_of(found, Payment.Kind.PAYMENT)
-                if known := self.payments.get(found.id):
-                    self.check_same(payment, known)
-                else:
-                    self.keep_payment(payment)
-            except Refused as refusal:
-                self.rows.lose(found, refusal)
-        for found in refunds:
-            try:
-                refund = self.payment_of(found, self.gives_back(found))
-                if known := self.payments.get(found.id) or self.payments.get(f"{found.id}/1"):
-                    self.check_same(refund, known)
-                    continue
-                for part in given_back(refund, self.original(found)):
-                    self.keep_payment(part)
-            except Refused as refusal:
-                self.rows.lose(found, refusal)
-
-    def gives_back(self, found: Found) -> str:
-        """REFUND or CHARGEBACK, by what the row says or by its sign; empty for a payment."""
-        kind = found.values.get("kind", Payment.Kind.PAYMENT).upper()
-        if kind not in KINDS:
-            raise Refused(_("not a kind; map it.") + hint(kind, KINDS), field="kind", value=found.values["kind"])
-        if kind != Payment.Kind.PAYMENT:
-            return str(kind)
-        return Payment.Kind.REFUND.value if found.values["amount"] < 0 or "refund_of" in found.values else ""
-
-    def name_payment(self, found: Found, alike: Counter[str]) -> None:
-        """Payments without an id are known by what they say, and identical ones by how many there are."""
-        if found.id:
-            return
-        said = {**found.values, "amount": f"{found.values['amount'].normalize():f}"}
-        content = hashlib.sha256(repr([str(said.get(name, "")) for name in CONTENT]).encode()).hexdigest()[:24]
-        alike[content] += 1
-        found.id = f"#{content}.{alike[content]}"
-
-    def payment_of(self, found: Found, kind: str) -> PaymentFact:
-        values = found.values
-        original = self.original(found)
-        method = values.get("method", original.method if original else "").upper()
-        if method not in METHODS:
-            raise Refused(_("not a method; map it.") + hint(method, METHODS), field="method", value=method)
-        bill = (
-            original.bill if original else self.paid_bill(values, abs(values["amount"]), kind != Payment.Kind.PAYMENT)
-        )
-        bill = bill.credits or bill
-        amount = exactly(abs(values["amount"]), bill.clinic.currency, "amount", found.section)
-        day, taken = bill.date, bill.issued_at
-        if "date" in found.section.fields:
-            if "date" not in values:
-                raise Refused(_("empty"), field="date")
-            day, taken = bill.clinic.local(values["date"])
-        return PaymentFact(
-            id=found.id,
-            bill=bill,
-            kind=kind,
-            method=method,
-            amount=amount if kind == Payment.Kind.PAYMENT else -amount,
-            payer=self.payer(values, bill.clinic, original) if method in Payment.COVER else "",
-            date=day,
-            taken_at=taken,
-            reference=values.get("reference", "")[:100],
-            reason=values.get("reason", "")[:200],
-            drawer=values.get("drawer", "") if method == Payment.Method.CASH else "",
-        )
-
-    def paid_bill(self, values: dict[str, Any], amount: Decimal, gives_back: bool) -> BillFact:
-        """The bill that was paid: by its id, its number, its visit or its patient, whichever the row gives first."""
-        if id := values.get("bill"):
-            if id in self.bills:
-                return self.bills[id]
-            self.rows.check_not_lost("bills", id, "bill")
-            raise Refused(_("no such bill"), field="bill", value=id)
-        if number := values.get("bill_number"):
-            return fitting(
-                self.bills_of["number"].get(number, []),
-                amount,
-                gives_back=gives_back,
-                field="bill_number",
-                value=number,
-            )
-        if visit := self.visit(values):
-            return fitting(
-                self.bills_of["visit"].get(visit.id, []), amount, gives_back=gives_back, field="visit", value=visit.id
-            )
-        if code := values.get("patient"):
-            clinic = self.clinic_of(values)
-            return fitting(
-                self.bills_of["patient"].get(f"{clinic.id}/{code}", []),
-                amount,
-                gives_back=gives_back,
-                field="patient",
-                value=code,
-            )
-        raise Refused(_("does not say what was paid"), field="bill")
-
-    def original(self, found: Found) -> PaymentFact | None:
-        """The payment that a refund names."""
-        id = found.values.get("refund_of")
-        if id is None:
-            return None
-        if payment := self.payments.get(id) or self.payments.get(id + found.section.suffix):
-            return payment
-        self.rows.check_not_lost("payments", id, "refund_of")
-        raise Refused(_("no such payment"), field="refund_of", value=id)
-
     def payer(self, values: dict[str, Any], clinic: Clinic, original: PaymentFact | None) -> str:
         if original and original.payer and "payer" not in values:
             return original.payer
@@ -532,25 +292,11 @@ class Gathering:
             clinic.payers[code] = self.payers.get(code, code)[:200]
         return code
 
-    def keep_payment(self, payment: PaymentFact) -> None:
-        payment.left = payment.amount
-        payment.bill.paid += payment.amount
-        payment.bill.payments.append(payment)
-        payment.bill.clinic.payments.append(payment)
-        self.payments[payment.id] = payment
-
-    def check_same(self, payment: PaymentFact, known: PaymentFact) -> None:
-        payment.bill.clinic.known["payments"] += 1
-        amount = known.amount if known.id == payment.id else self.books.whole(known, self.payments)
-        if (payment.method, payment.amount) != (known.method, amount):
-            payment.bill.clinic.known["payments"] -= 1
-            raise Refused(
-                _("imported before as {method} {amount}; payments never change").format(
-                    method=known.method, amount=amount
-                ),
-                field="amount",
-                value=payment.amount,
-            )
+    def add_bill(self, bill: BillFact) -> None:
+        self.bills[bill.id] = bill
+        if bill.visit:
+            self.bills_of["visit"].setdefault(bill.visit.id, []).append(bill)
+        self.bills_of["patient"].setdefault(f"{bill.clinic.id}/{bill.patient}", []).append(bill)
 
 
 def vat_codes(chart: str) -> dict[str, Decimal]:

@@ -56,6 +56,7 @@ FIELDS: dict[str, dict[str, str]] = {
     "payments": {
         "id": TEXT, "bill": TEXT, "bill_number": TEXT, **_WHOSE, "date": MOMENT, "method": TEXT, "amount": NUMBER,
         "kind": TEXT, "refund_of": TEXT, "payer": TEXT, "reference": TEXT, "reason": TEXT, "drawer": TEXT,
+        "advance": TEXT,
     },
     "claims": {
         "id": TEXT, "bill": TEXT, "bill_number": TEXT, **_WHOSE, "payer": TEXT, "status": TEXT, "submitted": MOMENT,
@@ -63,7 +64,7 @@ FIELDS: dict[str, dict[str, str]] = {
     },
     "top_ups": {
         "id": TEXT, "administration": TEXT, "patient": TEXT, "date": MOMENT, "method": TEXT, "amount": NUMBER,
-        "reference": TEXT, "reason": TEXT, "drawer": TEXT,
+        "reference": TEXT, "reason": TEXT, "drawer": TEXT, "service": TEXT, "advance": TEXT,
     },
     "wallets": {"administration": TEXT, "patient": TEXT, "balance": NUMBER, "date": MOMENT},
     "drawers": {"id": TEXT, "administration": TEXT, "name": TEXT, "float": NUMBER},

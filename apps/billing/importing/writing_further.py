@@ -1,6 +1,7 @@
 """Write what a clinic's files hold besides visits and bills: orders, tariffs, discounts, money, claims, drawers."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from itertools import zip_longest
@@ -20,14 +21,18 @@ from apps.billing.models import (
     Order,
     Patient,
     Payment,
+    Service,
     Shift,
     Tariff,
     TopUp,
     Wallet,
 )
+from apps.billing.reports.advances import IS_ADVANCE, vat_of, with_left
+from apps.billing.services.advances import declared, is_taxed
 from apps.core.money import ZERO, total
 
 if TYPE_CHECKING:
+    from apps.billing.importing.facts import Clinic
     from apps.billing.importing.writing import Day, Writing
 
 
@@ -134,9 +139,9 @@ class WritingFurther:
         self.open_drawers()
         writing, clinic = self.writing, self.clinic
         payments, top_ups = writing.payments(), sorted(clinic.top_ups, key=lambda fact: fact.taken_at)
+        self.advances = Advances(self.mine, clinic)
         if not clinic.counts:
-            writing.add((writing.payment(fact, days) for fact in payments), "payments")
-            writing.add((self.top_up(fact, days) for fact in top_ups), "top_ups")
+            self.add_turn(payments, top_ups, days)
             return
         turns: dict[date, tuple[list[CountFact], list[PaymentFact], list[TopUpFact]]] = defaultdict(
             lambda: ([], [], [])
@@ -162,15 +167,38 @@ class WritingFurther:
                     return None
                 return shifts.get(fact.drawer) if fact.drawer else only
 
-            writing.add((writing.payment(fact, days, shift_of(fact)) for fact in paid), "payments")
-            writing.add((self.top_up(fact, days, shift_of(fact)) for fact in topped_up), "top_ups")
+            self.add_turn(paid, topped_up, days, shift_of)
             for fact in counted:
                 self.count(fact, shifts[fact.drawer])
+
+    def add_turn(
+        self,
+        paid: list[PaymentFact],
+        topped_up: list[TopUpFact],
+        days: "dict[date, Day]",
+        shift_of: Callable[[PaymentFact | TopUpFact], Shift | None] = lambda fact: None,
+    ) -> None:
+        """What came in first, then what bills used of it, and what of it was given back at last."""
+        writing = self.writing
+        came = [fact for fact in topped_up if fact.advance is None]
+        gone = [fact for fact in topped_up if fact.advance]
+        writing.add((self.top_up(fact, days, shift_of(fact)) for fact in came), "top_ups")
+        writing.add((self.payment(fact, days, shift_of(fact)) for fact in paid), "payments")
+        writing.add((self.top_up(fact, days, shift_of(fact)) for fact in gone), "top_ups")
+
+    def payment(self, fact: PaymentFact, days: "dict[date, Day]", shift: Shift | None) -> Payment:
+        payment = self.writing.payment(fact, days, shift)
+        if fact.advance and fact.advance.pk in self.advances.rows:
+            payment.advance_id = fact.advance.pk
+            payment.advance_vat = self.advances.take(fact.advance, fact.amount)
+        return payment
 
     def top_up(self, fact: TopUpFact, days: "dict[date, Day]", shift: Shift | None = None) -> TopUp:
         day, late_for = days[fact.date]
         return TopUp(
+            id=fact.pk,
             **self.mine,
+            **self.advances.parts(fact),
             clinic_day=day,
             late_for=late_for,
             patient_id=self.writing.patients[fact.patient],
@@ -298,6 +326,40 @@ class WritingFurther:
             wallet, _made = Wallet.objects.get_or_create(patient=patient, defaults=self.mine)
             wallet.stated_balance, wallet.stated_on = balance, day
             wallet.save(update_fields=["stated_balance", "stated_on"])
+
+
+class Advances:
+    """What advances declared, and how much of that is left as they are used and given back, in the order of writing."""
+
+    def __init__(self, mine: dict[str, Any], clinic: "Clinic") -> None:
+        named = {fact.service for fact in clinic.top_ups if fact.service}
+        services = Service.objects.filter(**mine, code__in=named).select_related("vat_code", "administration")
+        self.services = {service.code: service for service in services}
+        used = {fact.advance.pk for fact in clinic.top_ups if fact.advance}
+        used |= {fact.advance.pk for fact in clinic.payments if fact.advance}
+        before = with_left(TopUp.objects.filter(IS_ADVANCE, pk__in=used)).select_related("administration")
+        self.rows: dict[Any, Any] = {row.pk: row for row in before}
+
+    def parts(self, fact: TopUpFact) -> dict[str, Any]:
+        """What a top-up says of a service, as fields of TopUp; nothing where it says none, or one without VAT here."""
+        if fact.advance and fact.advance.pk in self.rows:
+            row, vat = self.rows[fact.advance.pk], self.take(fact.advance, -fact.amount)
+            same = {name: getattr(row, name) for name in ("service_id", "vat_code_id", "vat_rate")}
+            return {**same, "advance_id": row.pk, "net": fact.amount + vat, "vat": -vat}
+        if not fact.service or not is_taxed(self.services[fact.service]):
+            return {}
+        parts = declared(self.services[fact.service], fact.amount)
+        row = TopUp(id=fact.pk, amount=fact.amount, administration=self.services[fact.service].administration, **parts)
+        row.left, row.left_vat = row.amount, row.vat  # type: ignore[attr-defined]
+        self.rows[fact.pk] = row
+        return parts
+
+    def take(self, advance: TopUpFact, amount: Decimal) -> Decimal:
+        """The VAT that goes along with ``amount`` of ``advance``."""
+        row = self.rows[advance.pk]
+        vat = vat_of(row, amount)
+        row.left, row.left_vat = row.left - amount, row.left_vat - vat
+        return vat
 
 
 def _turn(fact: PaymentFact) -> date:

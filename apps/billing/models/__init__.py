@@ -9,7 +9,7 @@ from apps.billing.models.drawers import CashMovement, CountNote, Drawer, DrawerC
 from apps.billing.models.leaks import Leak
 from apps.billing.models.orders import Coverage, Order
 from apps.billing.models.payers import Claim, ClaimSettlement, ClaimStep, Cover, Remittance, Tariff, WriteOff
-from apps.billing.models.paystack import PaystackEvent, PaystackSettlement, PaystackTransaction
+from apps.billing.models.paystack import PaystackEvent, PaystackRefund, PaystackSettlement, PaystackTransaction
 from apps.billing.models.wallets import TopUp, Wallet
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Payer",
     "Payment",
     "PaystackEvent",
+    "PaystackRefund",
     "PaystackSettlement",
     "PaystackTransaction",
     "Remittance",

@@ -17,6 +17,7 @@ from apps.billing.models.orders import Coverage
 from apps.core import laws
 from apps.core.models import Owned, ScopedQuerySet, User
 from apps.core.money import amount_field, rate_field
+from apps.core.planner import any_date
 from apps.ledger.models import VatCode
 
 
@@ -41,7 +42,9 @@ class Bill(Owned):
     credits = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="credit_notes", verbose_name=_("credits")
     )
-    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="bills", verbose_name=_("patient"))
+    patient = models.ForeignKey(
+        Patient, on_delete=models.PROTECT, related_name="bills", verbose_name=_("patient"), db_index=False
+    )
     visit = models.ForeignKey(
         Visit, on_delete=models.PROTECT, null=True, blank=True, related_name="bills", verbose_name=_("visit")
     )
@@ -81,6 +84,7 @@ class Bill(Owned):
         indexes = (
             models.Index(fields=["clinic_day"], include=["kind", "net", "vat", "gross", "number"], name="bill_day"),
             models.Index(fields=["credits"], condition=Q(credits__isnull=False), name="bill_credits"),
+            models.Index(fields=["patient"], include=["id"], name="bill_patient"),
         )
         triggers = (
             triggers.bill_append_only,
@@ -226,6 +230,22 @@ class Payment(Owned):
     repeats_reference = models.BooleanField(
         _("repeats a reference"), default=False, editable=False, help_text=_("Seen at birth, so no close searches.")
     )
+    advance = models.ForeignKey(
+        "billing.TopUp",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="drawn",
+        verbose_name=_("from advance"),
+        help_text=_("What was paid for a service of the bill before it was given."),
+    )
+    advance_vat = amount_field(
+        null=True,
+        blank=True,
+        verbose_name=_("VAT declared before"),
+        help_text=_("Of the amount, when the advance was received."),
+    )
     shift = models.ForeignKey(
         "billing.Shift",
         on_delete=models.PROTECT,
@@ -249,7 +269,9 @@ class Payment(Owned):
         verbose_name_plural = _("payments")
         constraints = (
             laws.owned("payment"),
-            *laws.same_administration("payment", "clinic_day", "late_for", "bill", "payer", "refunds", "shift"),
+            *laws.same_administration(
+                "payment", "clinic_day", "late_for", "bill", "payer", "refunds", "shift", "advance"
+            ),
             models.UniqueConstraint(fields=["administration", "number"], name="payment_number"),
             models.UniqueConstraint(
                 fields=["administration", "idempotency_key"],
@@ -270,11 +292,25 @@ class Payment(Owned):
                 name="cover_names_its_payer",
             ),
             models.CheckConstraint(condition=Q(shift=None) | Q(method="CASH"), name="payment_shift_is_cash"),
+            models.CheckConstraint(
+                condition=Q(advance=None, advance_vat=None)
+                | Q(advance__isnull=False, advance_vat__isnull=False, method="WALLET")
+                & (
+                    Q(advance_vat__gte=0, advance_vat__lte=F("amount"))
+                    | Q(advance_vat__lte=0, advance_vat__gte=F("amount"))
+                ),
+                name="advance_drawn_by_wallet",
+            ),
         )
         indexes = (
             models.Index(fields=["clinic_day", "method"], include=_IN_THE_REPORT, name="payment_day"),
+            models.Index(fields=["advance"], condition=Q(advance__isnull=False), name="payment_advance"),
+            models.Index(fields=["clinic_day"], condition=Q(advance__isnull=False), name="payment_advance_day"),
             models.Index(
                 fields=["administration", "method", "reference"], condition=~Q(reference=""), name="payment_reference"
+            ),
+            models.Index(
+                fields=["bill"], include=["amount", "clinic_day"], condition=Q(method="WALLET"), name="payment_wallet"
             ),
         )
         triggers = (
@@ -283,6 +319,7 @@ class Payment(Owned):
             triggers.shift_open,
             *laws.numbered("'payment'"),
             triggers.refund_within_payment,
+            triggers.drawn_within_advance,
             triggers.reference_repeated,
             triggers.payment_outstanding,
             triggers.payment_moves_wallet,
@@ -300,7 +337,7 @@ class OutstandingQuerySet(ScopedQuerySet):
 
     def as_of(self, day: date) -> Self:
         """What stood open at the end of ``day``."""
-        return self.filter(during__contains=day)
+        return self.filter(during__contains=any_date(day))
 
 
 class Outstanding(models.Model):

@@ -98,6 +98,9 @@ class Visit(Owned):
             models.Index(fields=["administration", "date", "status"], name="visit_date"),
             models.Index(fields=["administration", "date"], condition=Q(status="ACTIVE"), name="visit_active"),
             models.Index(fields=["administration", "ended_at"], name="visit_ended"),
+            models.Index(
+                fields=["administration", "ended_at"], condition=Q(status="CANCELLED"), name="visit_cancelled"
+            ),
         )
         triggers = (triggers.visit_versioned,)
 

@@ -248,6 +248,14 @@ class ClaimSettlement(Owned):
     )
     kind = models.CharField(_("kind"), max_length=11, choices=Kind.choices)
     amount = amount_field(verbose_name=_("amount"), help_text=_("Negative takes an earlier one back."))
+    takes_back = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="taken_back_by",
+        verbose_name=_("takes back"),
+    )
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     entry = models.ForeignKey(
         JournalEntry, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("journal entry")
@@ -263,8 +271,11 @@ class ClaimSettlement(Owned):
         verbose_name_plural = _("settlements of claims")
         constraints: Any = (
             laws.owned("claim_settlement"),
-            *laws.same_administration("claim_settlement", "clinic_day", "claim", "remittance", "entry"),
+            *laws.same_administration("claim_settlement", "clinic_day", "claim", "remittance", "entry", "takes_back"),
             models.CheckConstraint(condition=~Q(amount=0), name="claim_settlement_of_something"),
+            models.CheckConstraint(
+                condition=Q(takes_back=None) | Q(amount__lt=0), name="claim_settlement_taken_back_is_negative"
+            ),
             models.CheckConstraint(
                 condition=~Q(kind="PAID") | Q(remittance__isnull=False), name="paid_claim_names_its_remittance"
             ),

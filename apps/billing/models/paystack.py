@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.billing import triggers
 from apps.billing.models.bills import Bill
-from apps.billing.models.catalogue import Patient
+from apps.billing.models.catalogue import Patient, Service
 from apps.core import laws
 from apps.core.models import Owned
 from apps.core.money import amount_field
@@ -34,6 +34,8 @@ class PaystackEvent(Owned):
             models.Index(
                 fields=["administration", "received_at"], condition=Q(handled_at=None), name="paystack_event_waiting"
             ),
+            models.Index(fields=["administration", "received_at"], name="paystack_event_day"),
+            models.Index(fields=["administration", "event", "reference"], name="paystack_event_about"),
         )
 
     def __str__(self) -> str:
@@ -41,10 +43,11 @@ class PaystackEvent(Owned):
 
 
 class PaystackSettlement(Owned):
-    """A payout of the provider to the clinic's bank account: payments less fees."""
+    """A payout of the provider to the clinic's bank account: payments less fees and what went back, in ``currency``."""
 
     provider_id = models.CharField(_("provider's id"), max_length=64)
     status = models.CharField(_("status"), max_length=32)
+    currency = models.CharField(_("currency"), max_length=3)
     settled_on = models.DateField(_("settled on"), null=True, blank=True)
     gross = amount_field(verbose_name=_("payments"))
     fees = amount_field(verbose_name=_("fees"))
@@ -93,6 +96,15 @@ class PaystackTransaction(Owned):
         verbose_name=_("patient"),
         help_text=_("Whose wallet it tops up."),
     )
+    service = models.ForeignKey(
+        Service,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("for service"),
+        help_text=_("What the patient pays for in advance."),
+    )
     settlement = models.ForeignKey(
         PaystackSettlement,
         on_delete=models.PROTECT,
@@ -109,7 +121,7 @@ class PaystackTransaction(Owned):
         verbose_name_plural = _("provider payments")
         constraints: Any = (
             laws.owned("paystack_transaction"),
-            *laws.same_administration("paystack_transaction", "bill", "patient", "settlement"),
+            *laws.same_administration("paystack_transaction", "bill", "patient", "service", "settlement"),
             models.UniqueConstraint(fields=["administration", "reference"], name="paystack_transaction_once"),
         )
         indexes = (models.Index(fields=["administration", "paid_on"], name="paystack_transaction_day"),)
@@ -117,3 +129,45 @@ class PaystackTransaction(Owned):
 
     def __str__(self) -> str:
         return self.reference
+
+
+class PaystackRefund(Owned):
+    """Money that the provider gave back of a payment, as it states it. A person enters it as a refund here."""
+
+    PROCESSED = "processed"
+
+    provider_id = models.CharField(_("provider's id"), max_length=64)
+    transaction = models.ForeignKey(
+        PaystackTransaction,
+        on_delete=models.PROTECT,
+        related_name="refunds",
+        verbose_name=_("provider payment"),
+    )
+    status = models.CharField(_("status"), max_length=32)
+    amount = amount_field(verbose_name=_("amount"))
+    currency = models.CharField(_("currency"), max_length=3)
+    refunded_on = models.DateField(
+        _("given back on"), null=True, blank=True, help_text=_("The administration's local date.")
+    )
+    settlement = models.ForeignKey(
+        PaystackSettlement,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="refunds",
+        verbose_name=_("deducted from"),
+    )
+    verified_at = models.DateTimeField(_("verified"), default=timezone.now)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = _("provider refund")
+        verbose_name_plural = _("provider refunds")
+        constraints: Any = (
+            *laws.same_administration("paystack_refund", "transaction", "settlement"),
+            models.UniqueConstraint(fields=["administration", "provider_id"], name="paystack_refund_once"),
+        )
+        indexes = (models.Index(fields=["administration", "refunded_on"], name="paystack_refund_day"),)
+
+    def __str__(self) -> str:
+        return self.provider_id

@@ -15,6 +15,8 @@ def blinded(breakdown: dict[str, Any]) -> dict[str, Any]:
             shown[part] = {**shown[part], "CASH": _without(shown[part]["CASH"], _OF_A_METHOD)}
     if "bills" in shown:
         shown["bills"] = _without(shown["bills"], ("billed", "credited", "vat"))
+    if "advances" in shown:
+        shown["advances"] = _without(shown["advances"], ("received", "given_back", "used", "vat"))
     if "late" in shown:
         shown["late"] = _without(shown["late"], ("amount",))
     late = ("payments_amount", "top_ups_amount", "bills_amount")

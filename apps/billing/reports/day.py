@@ -1,7 +1,7 @@
 """The figures of one clinic day, each the sum of rows that can be listed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from decimal import Decimal
@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db.models import Count, F, Max, Min, Model, Q, Sum, Window
 from django.db.models.functions import Lag
-from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.models import (
@@ -18,16 +17,19 @@ from apps.billing.models import (
     ClaimSettlement,
     ClinicDay,
     EndOfDayReconciliation,
-    Leak,
     Outstanding,
     Payment,
+    TerminalBatch,
     TopUp,
     Visit,
     WriteOff,
 )
-from apps.billing.reports import paystack, wallets
-from apps.billing.reports.drawers import DrawerOfDay, drawers_of, terminal_totals
+from apps.billing.reports import advances, drawers, paystack, wallets
+from apps.billing.reports.drawers import DrawerOfDay
+from apps.billing.reports.leaks.figures import leaks_of
+from apps.core import display
 from apps.core.money import ZERO, text, total
+from apps.core.planner import by_index
 
 Method = Payment.Method
 MONEY = (Method.CASH, Method.CARD, Method.TRANSFER, Method.PAYSTACK)
@@ -43,9 +45,7 @@ MISMATCHES = {
     "BILLS_AND_PAYMENTS_DISAGREE": _("What bills leave open does not follow from their payments: {amount}."),
     "REFERENCE_REPEATED": _("{receipt}: the {method} reference {reference} was used before."),
     "NUMBER_GAP": _("{count} numbers of {document} are missing."),
-    "DRAWER_DIFFERS": _("{drawer}: {counted} was counted, {expected} was expected, a difference of {amount}."),
-    "DRAWER_NOT_COUNTED": _("{drawer} was not counted."),
-    "TERMINAL_DIFFERS": _("The terminals say {said}, the card payments and top-ups add up to {taken}: {amount}."),
+    **drawers.MISMATCHES,
     **paystack.MISMATCHES,
     **wallets.MISMATCHES,
 }
@@ -54,11 +54,10 @@ WAYS_OUT = {
     "BILLS_AND_PAYMENTS_DISAGREE": _("Nobody at the desk can cause or mend it: have verify_books run, and report it."),
     "REFERENCE_REPEATED": _("Hold the slip against both receipts. Refund the one that was entered twice."),
     "NUMBER_GAP": _("A document was removed behind Daybook's back: have verify_books run, and report it."),
-    "DRAWER_DIFFERS": _("Look for a receipt or a pay-out that is missing, and say in a note what you found."),
-    "DRAWER_NOT_COUNTED": _("Count the drawer: the day is signed once every drawer is counted."),
-    "TERMINAL_DIFFERS": _("Look for a slip without a payment or a payment without a slip, and enter what is missing."),
+    **drawers.WAYS_OUT,
     "WALLET_DIFFERS": _("Nobody at the desk can cause or mend it: have verify_books run, and report it."),
     "WALLET_OVERDRAWN": _("Top the wallet up, or refund what was paid from it and have it paid in another way."),
+    "WALLET_BELOW_ADVANCES": _("Refund what was paid from the wallet for something else, and have it paid anew."),
     **paystack.WAYS_OUT,
     "WALLET_STATED_DIFFERS": _("Compare the movements with the earlier system, and enter what is missing."),
 }
@@ -69,7 +68,7 @@ def describe(mismatch: dict[str, Any]) -> str:
     """A mismatch of a day close in the reader's language."""
     words = dict(mismatch)
     for name in _AMOUNTS & set(words):
-        words[name] = number_format(Decimal(words[name]), use_l10n=True, force_grouping=True)
+        words[name] = display.number(Decimal(words[name]))
     if "method" in words:
         words["method"] = Method(words["method"]).label
     if "document" in words:
@@ -135,6 +134,7 @@ class _Rows:
         }.items()
 
 
+@by_index()
 def day_figures(day: ClinicDay) -> DayFigures:
     """Compute the figures of ``day`` from its rows, as of the end of that date.
 
@@ -144,16 +144,13 @@ def day_figures(day: ClinicDay) -> DayFigures:
     rows = _rows(day)
     settled = {method: total(row["sum"] for row in rows.payments if row["method"] == method) for method in Method}
     topped = {method: total(row["sum"] for row in rows.top_ups if row["method"] == method) for method in MONEY}
-    outstanding, leaks, drawers = _outstanding(day), _leaks(day), drawers_of(day)
-    terminals = [
-        {"terminal": one.terminal, "batch": one.batch, "total": text(one.total, code), "count": one.payments_count}
-        for one in terminal_totals(day)
-    ]
-    card = settled[Method.CARD] + topped[Method.CARD]
+    outstanding, leaks = _outstanding(day), leaks_of(day)
+    counted, terminals = drawers.drawers_of(day), drawers.terminal_totals(day)
+    taken = {method: settled[method] + topped[method] for method in MONEY}
     mismatches = [
         *_bills_and_payments(day, rows, outstanding, code),
-        *_drawers_differing(drawers, code),
-        *_terminals_differing(terminals, card, code),
+        *drawers.mismatches_of(day, counted, taken[Method.CASH]),
+        *drawers.terminals_differing(terminals, taken[Method.CARD], code),
         *paystack.mismatches_of(day),
         *wallets.mismatches_of(day),
         *_repeated_references(day, rows, code),
@@ -164,12 +161,12 @@ def day_figures(day: ClinicDay) -> DayFigures:
         total_revenue=total(settled.values()),
         total_refunds=-total(row["sum"] for row in rows.payments if row["given"]),
         total_wallet_topups=total(topped.values()),
-        money_in=total(settled[method] + topped[method] for method in MONEY),
+        money_in=total(taken.values()),
         total_billed=total(row["sum_net"] for row in rows.bills),
         total_outstanding=outstanding["patient"] + outstanding["payer"],
         outstanding_visits_count=outstanding["visits"],
-        revenue_leaks_detected=leaks["count"],
-        revenue_leaks_amount=leaks["sum"],
+        revenue_leaks_detected=leaks.count,
+        revenue_leaks_amount=leaks.amount,
         total_visits=Visit.objects.filter(administration=day.administration_id, date=day.date).count(),
         has_mismatches=bool(mismatches),
         mismatch_details=mismatches,
@@ -182,18 +179,27 @@ def day_figures(day: ClinicDay) -> DayFigures:
                 "vat": text(total(row["sum_vat"] for row in rows.bills), code),
                 "count": sum(row["rows"] for row in rows.bills),
             },
+            "advances": _advances(day, code),
             "outstanding": {name: text(outstanding[name], code) for name in ("patient", "payer", "own_day", "credits")},
             "late": {
                 "payments_count": sum(row["late"] for row in rows.payments),
                 "amount": text(total(row["late_sum"] for row in rows.payments), code),
             },
             "late_for": _late_for(day, rows, code),
-            "drawers": [_drawer(one, code) for one in drawers],
-            "terminals": terminals,
+            "drawers": [_drawer(one, code) for one in counted],
+            "terminals": [
+                {
+                    "terminal": one.terminal,
+                    "batch": one.batch,
+                    "total": text(one.total, code),
+                    "count": one.payments_count,
+                }
+                for one in terminals
+            ],
             "leaks": {
-                "older_count": leaks["older_count"],
-                "older_amount": text(leaks["older_sum"], code),
-                "unpriced_count": leaks["unpriced_count"],
+                "older_count": leaks.older_count,
+                "older_amount": text(leaks.older_amount, code),
+                "unpriced_count": leaks.unpriced_count,
             },
         },
     )
@@ -237,6 +243,13 @@ def _method(method: str, rows: list[dict[str, Any]], code: str) -> dict[str, Any
     }
 
 
+def _advances(day: ClinicDay, code: str) -> dict[str, Any]:
+    """What stands in the top-ups and was paid for one taxed service, and the VAT that is declared for it."""
+    of = advances.of_day(day)
+    amounts = ("received", "given_back", "used", "vat")
+    return {**{name: text(getattr(of, name), code) for name in amounts}, "count": of.count}
+
+
 def _drawer(drawer: DrawerOfDay, code: str) -> dict[str, Any]:
     amounts = (
         *("opening_float", "payments", "top_ups", "refunds", "pay_ins", "pay_outs", "deposits"),
@@ -250,19 +263,9 @@ def _drawer(drawer: DrawerOfDay, code: str) -> dict[str, Any]:
     }
 
 
-def _leaks(day: ClinicDay) -> dict[str, Any]:
-    """Open leaks that became one on the day, and beside them those of earlier days and those without a price."""
-    of_the_day, before = Q(day=day.date), Q(day__lt=day.date)
-    leaks: dict[str, Any] = Leak.objects.filter(
-        administration=day.administration_id, state=Leak.State.OPEN, day__lte=day.date
-    ).aggregate(
-        count=Count("id", filter=of_the_day),
-        sum=Sum("amount", filter=of_the_day, default=ZERO),
-        older_count=Count("id", filter=before),
-        older_sum=Sum("amount", filter=before, default=ZERO),
-        unpriced_count=Count("id", filter=of_the_day & Q(amount=None)),
-    )
-    return leaks
+def _terminal(said: TerminalBatch, code: str) -> dict[str, Any]:
+    total_ = text(said.total, code)
+    return {"terminal": said.terminal, "batch": said.batch, "total": total_, "count": said.payments_count}
 
 
 def _late_for(day: ClinicDay, rows: _Rows, code: str) -> list[dict[str, Any]]:
@@ -323,9 +326,10 @@ def _bills_and_payments(
 ) -> Iterator[dict[str, Any]]:
     """What is open moved by what was billed, paid, taken over by payers, settled by them and written off."""
     patient, payer = Q(debtor=Outstanding.Debtor.PATIENT), Q(debtor=Outstanding.Debtor.PAYER)
-    before = Outstanding.objects.filter(
-        administration=day.administration_id, during__contains=day.date - timedelta(days=1)
-    ).aggregate(patients=Sum("amount", filter=patient, default=ZERO), payers=Sum("amount", filter=payer, default=ZERO))
+    mine = Outstanding.objects.filter(administration=day.administration_id)
+    before = mine.as_of(day.date - timedelta(days=1)).aggregate(
+        patients=Sum("amount", filter=patient, default=ZERO), payers=Sum("amount", filter=payer, default=ZERO)
+    )
     claims = ClaimSettlement.objects.filter(clinic_day=day).aggregate(
         all=Sum("amount", default=ZERO),
         back=Sum("amount", filter=Q(kind=ClaimSettlement.Kind.PATIENT), default=ZERO),
@@ -341,23 +345,6 @@ def _bills_and_payments(
     ):
         if difference:
             yield {"code": "BILLS_AND_PAYMENTS_DISAGREE", "amount": text(difference, code)}
-
-
-def _drawers_differing(drawers: Iterable[DrawerOfDay], code: str) -> Iterator[dict[str, Any]]:
-    for one in drawers:
-        facts = {"drawer_id": str(one.drawer.pk), "drawer": str(one.drawer)}
-        if one.counted is None:
-            yield {"code": "DRAWER_NOT_COUNTED", **facts}
-        elif one.difference:
-            said = {"counted": one.counted, "expected": one.expected, "amount": one.difference}
-            yield {"code": "DRAWER_DIFFERS", **facts, **{name: text(amount, code) for name, amount in said.items()}}
-
-
-def _terminals_differing(terminals: list[dict[str, Any]], card: Decimal, code: str) -> Iterator[dict[str, Any]]:
-    said = total(Decimal(one["total"]) for one in terminals)
-    if terminals and said != card:
-        facts = {"said": said, "taken": card, "amount": said - card}
-        yield {"code": "TERMINAL_DIFFERS", **{name: text(amount, code) for name, amount in facts.items()}}
 
 
 def _repeated_references(day: ClinicDay, rows: _Rows, code: str) -> Iterator[dict[str, Any]]:

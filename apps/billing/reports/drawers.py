@@ -5,19 +5,35 @@ first shift of its own day, once that can be opened: to the one shift, and never
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, F, Max, OuterRef, Q, Subquery, Sum
+from django.utils.translation import gettext_lazy as _
 
 from apps.billing.models import CashMovement, ClinicDay, Drawer, DrawerCount, Payment, Shift, TerminalBatch, TopUp
-from apps.core.money import ZERO, total
+from apps.core.money import ZERO, text, total
 
 Kind = CashMovement.Kind
 PARTS = {Kind.PAY_IN: "pay_ins", Kind.PAY_OUT: "pay_outs", Kind.DEPOSIT: "deposits"}
+
+# What a mismatch says to a person; a report keeps its code and facts.
+MISMATCHES = {
+    "DRAWER_DIFFERS": _("{drawer}: {counted} was counted, {expected} was expected, a difference of {amount}."),
+    "DRAWER_NOT_COUNTED": _("{drawer} was not counted."),
+    "CASH_IN_NO_DRAWER": _("{amount} of the day's cash is in no drawer, so no count covers it."),
+    "TERMINAL_DIFFERS": _("The terminals say {said}, the card payments and top-ups add up to {taken}: {amount}."),
+}
+# And how to mend it.
+WAYS_OUT = {
+    "DRAWER_DIFFERS": _("Look for a receipt or a pay-out that is missing, and say in a note what you found."),
+    "DRAWER_NOT_COUNTED": _("Count the drawer: the day is signed once every drawer is counted."),
+    "CASH_IN_NO_DRAWER": _("Ask who took it and where it lies, count it apart, and say in a note what you found."),
+    "TERMINAL_DIFFERS": _("Look for a slip without a payment or a payment without a slip, and enter what is missing."),
+}
 
 
 @dataclass(frozen=True)
@@ -74,6 +90,8 @@ class DrawerOfDay:
 def drawers_of(day: ClinicDay) -> list[DrawerOfDay]:
     """Every drawer that had a shift on ``day``, by code."""
     shifts = list(Shift.objects.filter(clinic_day=day).select_related("drawer", "cashier").order_by("opened_at", "id"))
+    if not shifts:
+        return []
     moved, counts = cash_moved(shifts), final_counts(shifts)
     waiting = awaiting_count([day.pk])
     by_drawer: dict[UUID, list[Shift]] = defaultdict(list)
@@ -193,13 +211,38 @@ def cash_in_no_shift(day: Any) -> tuple[Any, Any]:
     return payments, top_ups
 
 
-def in_no_drawer(day: ClinicDay) -> Decimal:
-    """The cash of ``day`` that no drawer of the day holds: taken before the clinic had drawers, or after the count
-    for a day whose drawers had moved on. It is not part of any count.
+def in_no_drawer(cash: Decimal, drawers: Iterable[DrawerOfDay]) -> Decimal:
+    """What of the ``cash`` taken on a day none of its ``drawers`` holds: taken before the clinic had drawers, or
+    entered for a day whose drawers had moved on. It is not part of any count.
     """
-    waiting = total(rows.aggregate(sum=Sum("amount", default=ZERO))["sum"] for rows in cash_in_no_shift(day))
-    shifts = list(Shift.objects.filter(clinic_day=day))
-    return waiting - total(_waited_for(shift).net for shift in _that_cash_waited_for(shifts))
+    return cash - total(one.payments + one.top_ups - one.refunds for one in drawers)
+
+
+# What does not agree -------------------------------------------------------------------------------------------------
+
+
+def mismatches_of(day: ClinicDay, drawers: Sequence[DrawerOfDay], cash: Decimal) -> Iterator[dict[str, Any]]:
+    """Drawers of ``day`` that were not counted or hold something else than they should, and what of the ``cash`` taken
+    on it is in none: told after the count, where the clinic has drawers at all. Each as {code, facts}."""
+    code = day.administration.currency
+    for one in drawers:
+        facts = {"drawer_id": str(one.drawer.pk), "drawer": str(one.drawer)}
+        if one.counted is None:
+            yield {"code": "DRAWER_NOT_COUNTED", **facts}
+        elif one.difference:
+            said = {"counted": one.counted, "expected": one.expected, "amount": one.difference}
+            yield {"code": "DRAWER_DIFFERS", **facts, **{name: text(amount, code) for name, amount in said.items()}}
+    left = in_no_drawer(cash, drawers)
+    if left and Drawer.objects.filter(administration=day.administration_id).exists() and not cash_hidden(day):
+        yield {"code": "CASH_IN_NO_DRAWER", "amount": text(left, code)}
+
+
+def terminals_differing(terminals: Sequence[TerminalBatch], card: Decimal, code: str) -> Iterator[dict[str, Any]]:
+    """What card ``terminals`` say of a day against the ``card`` payments and top-ups of it."""
+    said = total(one.total for one in terminals)
+    if terminals and said != card:
+        facts = {"said": said, "taken": card, "amount": said - card}
+        yield {"code": "TERMINAL_DIFFERS", **{name: text(amount, code) for name, amount in facts.items()}}
 
 
 # Blindness -----------------------------------------------------------------------------------------------------------

@@ -31,12 +31,14 @@ PAYMENT = Kind(
     "id administration_id clinic_day_id late_for_id number bill_id kind method amount payer_id refunds_id shift_id "
     "reference repeats_reference taken_by_id taken_at idempotency_key source",
     texts="reason",
+    later="advance_id advance_vat",
 )
 TOP_UP = Kind(
     TopUp,
     "id administration_id clinic_day_id late_for_id number patient_id method amount shift_id reference taken_by_id "
     "taken_at idempotency_key source",
     texts="reason",
+    later="service_id vat_code_id vat_rate net vat advance_id",
 )
 CASH_MOVEMENT = Kind(
     CashMovement,

@@ -1,6 +1,5 @@
 """The tie-out of a day: what was taken, per cashier and method, beside what the others say about the same money."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -18,6 +17,7 @@ from apps.billing.models import (
     Shift,
     TopUp,
 )
+from apps.billing.reports import advances
 from apps.billing.reports.drawers import cash_hidden, cash_moved, drawers_of, final_counts, terminal_totals
 from apps.core.models import User
 from apps.core.money import ZERO, total
@@ -31,18 +31,21 @@ ACCOUNTS = {
     "paystack_in_transit": Method.PAYSTACK,
     "wallet_liability": Method.WALLET,
 }
+ADVANCES = "advance_liability"
 
 
 @dataclass(frozen=True)
 class Tied:
     """What is said of one method: amounts in the book currency, None where nobody says anything, or not yet.
 
-    ``taken`` is payments and top-ups less what was given back. ``counted`` is what the final counts found of it in the
-    drawers. ``books`` is what the journal entries of the day say; they hold cover by payer, so none of a kind of cover.
+    ``taken`` is payments and top-ups less what was given back, ``top_ups`` of it the latter. ``counted`` is what the
+    final counts found of it in the drawers. ``books`` is what the journal entries of the day say; they hold cover by
+    payer, so none of a kind of cover.
     """
 
     method: str
     taken: Decimal | None
+    top_ups: Decimal = ZERO
     counted: Decimal | None = None
     terminal: Decimal | None = None
     provider: Decimal | None = None
@@ -62,6 +65,13 @@ class OfCashier:
     cashier: User | None
     tied: Tied
 
+    @property
+    def name(self) -> str:
+        """Who took it; the provider for what it confirmed, and empty for what an earlier system took."""
+        if self.cashier is None and self.tied.method == Method.PAYSTACK:
+            return str(Method.PAYSTACK.label)
+        return str(self.cashier or "")
+
 
 @dataclass(frozen=True)
 class TieOut:
@@ -79,19 +89,21 @@ def tie_out(day: ClinicDay) -> TieOut:
     Cash counts for whose drawer it is in, everything else for who took it.
     """
     hidden = not day.is_finalized and cash_hidden(day)  # what is signed was counted
-    taken, counted = _taken(day), _counted(day)
-    people = User.objects.in_bulk({cashier for cashier, _method in (*taken, *counted) if cashier})
+    paid, topped, counted = _taken(day, Payment), _taken(day, TopUp), _counted(day)
+    people = User.objects.in_bulk({cashier for cashier, _method in (*paid, *topped, *counted) if cashier})
 
-    def tied(cashier: UUID | None, method: str) -> Tied:
-        if method == Method.CASH and hidden:
-            return Tied(method, None)
-        found = counted.get((cashier, method))
-        return Tied(method, taken.get((cashier, method), ZERO), found)
+    def tied(key: tuple[UUID | None, str]) -> Tied:
+        if key[1] == Method.CASH and hidden:
+            return Tied(key[1], None)
+        top_ups = topped.get(key, ZERO)
+        return Tied(key[1], paid.get(key, ZERO) + top_ups, top_ups, counted=counted.get(key))
 
-    keys = sorted({*taken, *counted}, key=lambda key: (str(people.get(key[0]) or ""), Method.values.index(key[1])))
+    keys = sorted(
+        {*paid, *topped, *counted}, key=lambda key: (str(people.get(key[0]) or ""), Method.values.index(key[1]))
+    )
     return TieOut(
-        cashiers=tuple(OfCashier(people.get(cashier), tied(cashier, method)) for cashier, method in keys),
-        totals=tuple(_totals(day, taken, counted, hidden)),
+        cashiers=tuple(OfCashier(people.get(key[0]), tied(key)) for key in keys),
+        totals=tuple(_totals(day, paid, topped, counted, hidden)),
         cash_hidden=hidden,
     )
 
@@ -99,14 +111,15 @@ def tie_out(day: ClinicDay) -> TieOut:
 Sums = dict[tuple[UUID | None, str], Decimal]
 
 
-def _taken(day: ClinicDay) -> Sums:
-    sums: defaultdict[tuple[UUID | None, str], Decimal] = defaultdict(Decimal)
-    for table in (Payment, TopUp):
-        rows: Any = table.objects.filter(clinic_day=day).order_by()
-        cashier = Coalesce("shift__cashier", F("taken_by"))
-        for row in rows.annotate(cashier=cashier).values("cashier", "method").annotate(sum=Sum("amount")):
-            sums[row["cashier"], row["method"]] += row["sum"]
-    return dict(sums)
+def of_cashier(rows: Any) -> Any:
+    """Payments or top-ups with the ``cashier`` that they count for: whose drawer it went into, or who took it."""
+    return rows.annotate(cashier=Coalesce("shift__cashier", F("taken_by")))
+
+
+def _taken(day: ClinicDay, table: Any) -> Sums:
+    rows = of_cashier(table.objects.filter(clinic_day=day).order_by())
+    sums = rows.values("cashier", "method").annotate(sum=Sum("amount"))
+    return {(row["cashier"], row["method"]): row["sum"] for row in sums}
 
 
 def _counted(day: ClinicDay) -> dict[tuple[UUID | None, str], Decimal | None]:
@@ -124,7 +137,9 @@ def _counted(day: ClinicDay) -> dict[tuple[UUID | None, str], Decimal | None]:
     return found
 
 
-def _totals(day: ClinicDay, taken: Sums, counted: dict[tuple[UUID | None, str], Decimal | None], hidden: bool) -> Any:
+def _totals(
+    day: ClinicDay, paid: Sums, topped: Sums, counted: dict[tuple[UUID | None, str], Decimal | None], hidden: bool
+) -> Any:
     terminals = terminal_totals(day)
     provider = PaystackTransaction.objects.filter(
         administration=day.administration_id, paid_on=day.date, status="success"
@@ -135,14 +150,20 @@ def _totals(day: ClinicDay, taken: Sums, counted: dict[tuple[UUID | None, str], 
         if method == Method.CASH and hidden:
             yield Tied(method, None)
             continue
+        top_ups = _of_method(topped, method)
         yield Tied(
             method,
-            total(amount for (_cashier, of), amount in taken.items() if of == method),
+            _of_method(paid, method) + top_ups,
+            top_ups,
             counted=total(one for one in cash if one) if method == Method.CASH and cash and None not in cash else None,
             terminal=total(one.total for one in terminals) if method == Method.CARD and terminals else None,
             provider=provider if method == Method.PAYSTACK else None,
             books=books.get(method),
         )
+
+
+def _of_method(sums: Sums, method: str) -> Decimal:
+    return total(amount for (_cashier, of), amount in sums.items() if of == method)
 
 
 def _books(day: ClinicDay) -> dict[str, Decimal]:
@@ -156,7 +177,8 @@ def _books(day: ClinicDay) -> dict[str, Decimal]:
     if not sums:
         return {}
     books = {str(method): sums.get(purpose, ZERO) for purpose, method in ACCOUNTS.items()}
-    # The accounts hold more than takings: what else went through the drawers, and what went into wallets.
+    # The accounts hold more than takings: what else went through the drawers, and what went into wallets. Of what was
+    # paid in advance they hold what is left after VAT.
     kinds = CashMovement.Kind
     for kind, amount in (
         CashMovement.objects.filter(clinic_day=day).order_by().values_list("kind").annotate(sum=Sum("amount"))
@@ -164,4 +186,5 @@ def _books(day: ClinicDay) -> dict[str, Decimal]:
         books[Method.CASH] -= amount if kind == kinds.PAY_IN else -amount
     books[Method.CASH] -= total(one.difference or ZERO for one in drawers_of(day))
     books[Method.WALLET] += TopUp.objects.filter(clinic_day=day).aggregate(sum=Sum("amount", default=ZERO))["sum"]
+    books[Method.WALLET] += sums.get(ADVANCES, ZERO) - advances.of_day(day).vat
     return books

@@ -165,8 +165,9 @@ def _takings(report: DayReport) -> Any:
     hidden = _("after the count")
     for words, part in ((_("Settled"), "methods"), (_("Wallet top-ups"), "top_ups")):
         yield _heading(words)
-        for method, one in report.breakdown.get(part, {}).items():
-            label = str(Payment.Method(method).label)
+        methods = report.breakdown.get(part, {})  # as kept they have an order of their own
+        for method, one in ((method, methods[method]) for method in Payment.Method if method in methods):
+            label = str(method.label)
             if one["total"] is None:
                 label = f"{label} ({hidden})"
             amounts = (None if one[name] is None else Decimal(one[name]) for name in ("gross", "refunds", "total"))
@@ -179,6 +180,7 @@ def _figures(report: DayReport) -> Any:
     yield _amount(_("Settled"), figures["total_revenue"])
     yield _amount(_("Money in"), figures["money_in"])
     yield _amount(_("Billed before VAT"), figures["total_billed"], report.breakdown["bills"]["count"])
+    yield from _vat_and_advances(report)
     yield _amount(_("Refunds, deducted above"), figures["total_refunds"])
     yield _amount(_("Outstanding"), figures["total_outstanding"], figures["outstanding_visits_count"])
     yield _amount(_("of which owed by patients"), Decimal(outstanding["patient"]))
@@ -190,6 +192,20 @@ def _figures(report: DayReport) -> Any:
         amounts = [late["payments_amount"], late["top_ups_amount"]]
         paid = None if None in amounts else total(map(Decimal, amounts))
         yield _amount(_("Late for %(close)s") % {"close": late["close"] or late["date"]}, paid, count)
+
+
+def _vat_and_advances(report: DayReport) -> Any:
+    """The VAT of bills, what was paid in advance for taxed services and its VAT: what there is, once it may be seen."""
+    advances = report.breakdown.get("advances", {})
+    for words, amount, count in (
+        (_("VAT on it"), report.breakdown["bills"].get("vat"), None),
+        (_("Received in advance, in the top-ups"), advances.get("received"), advances.get("count")),
+        (_("Given back of advances"), advances.get("given_back"), None),
+        (_("Bills paid from advances"), advances.get("used"), None),
+        (_("VAT declared for advances, less what bills took over"), advances.get("vat"), None),
+    ):
+        if amount and Decimal(amount):
+            yield _amount(words, Decimal(amount), count)
 
 
 def _drawers(report: DayReport) -> Any:
@@ -218,7 +234,7 @@ def _tied(report: DayReport) -> Any:
             if amount:
                 yield _amount(f"{Payment.Method(one.method).label}: {words}", amount)
     for of in report.tie_out.cashiers:
-        yield _amount(f"{of.cashier or ''}, {Payment.Method(of.tied.method).label}", of.tied.taken)
+        yield _amount(f"{of.name}, {Payment.Method(of.tied.method).label}", of.tied.taken)
 
 
 def _remarks(report: DayReport) -> Any:

@@ -7,12 +7,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.billing.errors import AlreadyCredited, BillWithoutLines, VisitBilled, VisitCancelled
-from apps.billing.models import Bill, BillLine, ClinicDay, Patient, Payer, Visit
+from apps.billing.models import Bill, BillLine, ClinicDay, Patient, Payer, Payment, Visit
+from apps.billing.reports.advances import open_advances
 from apps.billing.services.days import day_for, local_date
 from apps.billing.services.discounts import give_discounts
 from apps.billing.services.ordering import cancel_open_orders, hold_orders
-from apps.billing.services.payments import Tender, take_payment
+from apps.billing.services.payments import Tender, take_payment, use_advances
 from apps.billing.services.pricing import Charge, priced
+from apps.billing.services.wallets import hold_wallet
 from apps.core.events import record
 from apps.core.locks import hold_key
 from apps.core.models import Administration, User
@@ -38,6 +40,7 @@ def register_visit(
     """Register a visit that begins now, bill its charges and take what is paid, all or nothing.
 
     Charges are priced by the tariffs of ``payer``, and may bill what was ordered on an earlier visit of the patient.
+    What was paid in advance for them pays first, but for what payers cover.
     The same ``idempotency_key`` answers the visit that it made before. Raises what issue_bill and take_payment do.
     """
     require(by, Act.TAKE_PAYMENTS, administration.pk)
@@ -60,9 +63,7 @@ def register_visit(
     day_for(administration, visit.date)  # a visit alone is activity: the day will want its close
     record("billing.visit_registered", visit, by=by)
     if charges:
-        bill = issue_bill(patient=patient, charges=charges, visit=visit, payer=payer, by=by)
-        for tender in tenders:
-            take_payment(bill, tender=tender, by=by)
+        issue_bill(patient=patient, charges=charges, visit=visit, payer=payer, tenders=tenders, by=by)
     return visit
 
 
@@ -73,14 +74,16 @@ def issue_bill(
     charges: Sequence[Charge],
     visit: Visit | None = None,
     payer: Payer | None = None,
+    tenders: Sequence[Tender] = (),
     day: date | None = None,
     by: User,
 ) -> Bill:
     """Bill ``charges`` to ``patient`` at the prices of ``day`` (today, when not given), by the tariffs of ``payer``
-    where it has them.
+    where it has them, and take ``tenders``.
 
-    Raises BillWithoutLines, VisitCancelled, what ``pricing.priced`` raises for a line, and what
-    ``ordering.hold_orders`` raises for an order.
+    What was paid in advance for one of the services pays it, as far as no tender covers it: its VAT was declared then.
+    Raises BillWithoutLines, VisitCancelled, what ``pricing.priced`` raises for a line, ``ordering.hold_orders`` for an
+    order, and ``take_payment`` for a tender.
     """
     administration = patient.administration
     require(by, Act.TAKE_PAYMENTS, administration.pk)
@@ -92,11 +95,30 @@ def issue_bill(
     if visit and Visit.objects.select_for_update(no_key=True).get(pk=visit.pk).status == Visit.Status.CANCELLED:
         raise VisitCancelled()
     hold_orders(charges, patient=patient)
+    advances = _hold_advances(patient, lines)
     bill = _issue(lines, born=born, patient=patient, visit=visit, payer=payer, by=by)
     reasons = (charge.discount_reason.strip() for charge in charges)
     given = [(line, reason) for line, reason in zip(lines, reasons, strict=True) if line.discount]
     give_discounts(given, administration=administration, by=by)
+    first = [tender for tender in tenders if advances and tender.method in Payment.COVER]
+    for tender in first:
+        take_payment(bill, tender=tender, by=by, day=day)
+    if advances:
+        use_advances(bill, by=by, day=day)
+    for tender in tenders:
+        if tender not in first:
+            take_payment(bill, tender=tender, by=by, day=day)
     return bill
+
+
+def _hold_advances(patient: Patient, lines: Sequence[BillLine]) -> bool:
+    """Whether ``patient`` paid in advance for a service of ``lines``. The wallet is held then, before the bill has its
+    number, so that nobody waits for a wallet with a counter in hand."""
+    services = [line.service_id for line in lines if line.service_id]
+    paid = open_advances(patient=patient, service__in=services).exists()
+    if paid:
+        hold_wallet(patient)
+    return paid
 
 
 @transaction.atomic
@@ -164,8 +186,8 @@ def cancel_visit(visit: Visit, *, reason: str, by: User) -> Visit:
         raise VisitCancelled()
     if standing := visit.bills.filter(kind=Bill.Kind.BILL, credit_notes=None).order_by("number"):
         raise VisitBilled(bills=", ".join(map(str, standing)))
-    visit.status, visit.cancel_reason, visit.ended_by = Visit.Status.CANCELLED, reason, by
-    visit.ended_at = visit.ended_at or timezone.now()
+    visit.status, visit.cancel_reason = Visit.Status.CANCELLED, reason
+    visit.ended_by, visit.ended_at = by, timezone.now()  # also of a closed one: its leaks are those of this moment
     visit.save(update_fields=["status", "cancel_reason", "ended_by", "ended_at"])
     record("billing.visit_cancelled", visit, by=by)
     cancel_open_orders(visit, reason=reason, by=by)

@@ -1,6 +1,6 @@
 """Which payer covers which patient."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from django.db import transaction
 from django.db.models import Q
@@ -62,3 +62,30 @@ def end_cover(cover: Cover, *, last_day: date, by: User) -> Cover:
     cover.save(update_fields=["valid_until"])
     record("billing.cover_ended", cover, by=by, last_day=last_day)
     return cover
+
+
+@transaction.atomic
+def replace_cover(
+    cover: Cover,
+    *,
+    valid_from: date,
+    payer: Payer,
+    member_number: str = "",
+    plan: str = "",
+    valid_until: date | None = None,
+    by: User,
+) -> Cover:
+    """Let another cover of the same patient hold from ``valid_from``; ``cover`` ends the day before, where it would
+    have held. Raises as end_cover and enrol_patient."""
+    before = valid_from - timedelta(days=1)
+    if cover.valid_until is None or cover.valid_until > before:
+        end_cover(cover, last_day=before, by=by)
+    return enrol_patient(
+        cover.patient,
+        payer=payer,
+        member_number=member_number,
+        plan=plan,
+        valid_from=valid_from,
+        valid_until=valid_until,
+        by=by,
+    )

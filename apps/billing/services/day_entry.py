@@ -24,6 +24,7 @@ from apps.billing.models import (
     Payment,
     TopUp,
 )
+from apps.billing.reports.advances import moved_on
 from apps.billing.reports.drawers import drawers_of
 from apps.core.languages import language_of_books
 from apps.core.models import User
@@ -83,7 +84,7 @@ def post_day(close: EndOfDayReconciliation, *, by: User) -> Posted:
 
 def day_lines(day: ClinicDay) -> list[Line]:
     """The lines of the entry of ``day``: Cr revenue by account and VAT code and output VAT by code, Dr money by method,
-    wallets and payers; what was topped up, moved in and out of drawers, and counted too much or too little.
+    wallets, advances and payers; what was topped up, moved in and out of drawers, and counted too much or too little.
 
     A bill settled on its day never touches the patients' account; each other one is a line with an open item, which
     settles what is open of it.
@@ -92,6 +93,7 @@ def day_lines(day: ClinicDay) -> list[Line]:
         *_money(day),
         *_wallets(day),
         *_top_ups(day),
+        *_advances(day),
         *_cash_movements(day),
         *_counted(day),
         *_cover(day),
@@ -181,6 +183,8 @@ def _difference(lines: list[Line], earlier: Any) -> Iterator[Line]:
         amounts[key] += sign * line.amount
         bases[key] += sign * (line.vat_base or ZERO)
     for key, line in booked.items():
+        # No line is of nothing: the turnover of a tax that did not change stands in the lines of its base, and the next
+        # line of that tax says what all of it was reckoned on.
         if amounts[key]:
             base = bases[key] if line.vat_base is not None else None
             yield on_side(
@@ -253,20 +257,48 @@ def _money(day: ClinicDay) -> Iterator[Line]:
 
 
 def _wallets(day: ClinicDay) -> Iterator[Line]:
-    """What bills were paid with from wallets, by patient."""
-    sums = _by(Payment.objects.filter(clinic_day=day, method=Method.WALLET), "bill__patient", "amount")
+    """What bills were paid with from wallets, by patient; what an advance pays stands among ``_advances``."""
+    paid = Payment.objects.filter(clinic_day=day, method=Method.WALLET, advance=None)
+    sums = _by(paid, "bill__patient", "amount")
     yield from _of_patients(day, sums)
 
 
 def _top_ups(day: ClinicDay) -> Iterator[Line]:
-    """What was put into wallets and taken out again: money by method, and what the clinic owes each patient for it."""
+    """What was put into wallets and taken out again: money by method, and what the clinic owes each patient for it. Of
+    what was paid in advance the money alone; the rest stands among ``_advances``."""
     top_ups, memo = TopUp.objects.filter(clinic_day=day), _("Wallet top-ups")
     sums = _by(top_ups, "method", "amount")
     for method, purpose in MONEY_ACCOUNTS.items():
         if sums.get(method):
             yield from _line(account_for(day.administration, purpose), sums[method], memo=memo)
-    by_patient = {patient: -amount for patient, amount in _by(top_ups, "patient", "amount").items()}
+    by_patient = {
+        patient: -amount for patient, amount in _by(top_ups.filter(service=None), "patient", "amount").items()
+    }
     yield from _of_patients(day, by_patient, memo=memo)
+
+
+def _advances(day: ClinicDay) -> Iterator[Line]:
+    """What was paid in advance: what the clinic owes for it before VAT, one open item an advance, and its VAT by code.
+
+    What is received falls due for VAT now: a base and a tax of this return. What a bill uses of it, or is given back,
+    takes both back; the bill declares its own. So base and VAT are declared once, and revenue is the bill's alone.
+    """
+    moved, memo = moved_on(day), _("Advances")
+    if not moved:
+        return
+    account = account_for(day.administration, "advance_liability")
+    vat: defaultdict[Any, Decimal] = defaultdict(Decimal)
+    net: defaultdict[Any, Decimal] = defaultdict(Decimal)
+    for one in moved:
+        code: Any = one.advance.vat_code  # an advance has one, with an account for its VAT
+        document = Document("advance", one.advance.pk, str(one.advance))
+        vat[code] += one.vat
+        net[code] += one.net
+        named: dict[str, Any] = {"party": one.advance.patient.party, "document": document, "memo": memo}
+        yield from _line(account, -one.net, vat_code=code, vat_role=VatRole.BASE.value, **named)
+    for code in sorted(vat, key=lambda code: code.code):
+        tax = {"vat_code": code, "vat_role": VatRole.TAX.value, "vat_base": net[code]}
+        yield from _line(code.account, -vat[code], memo=memo, **tax)
 
 
 def _of_patients(day: ClinicDay, sums: dict[UUID, Decimal], **more: Any) -> Iterator[Line]:

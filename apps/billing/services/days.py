@@ -32,15 +32,22 @@ def held_alone(administration: Administration, day: date) -> ClinicDay:
 
 
 def _held(administration: Administration, day: date, mode: str) -> ClinicDay:
-    ClinicDay.objects.bulk_create([ClinicDay(administration=administration, date=day)], ignore_conflicts=True)
+    held = _locked(administration, day, mode)
+    if held is None:
+        ClinicDay.objects.bulk_create([ClinicDay(administration=administration, date=day)], ignore_conflicts=True)
+        held = _locked(administration, day, mode)
+    assert held is not None  # noqa: S101 - days are never deleted
+    held.administration = administration
+    return held
+
+
+def _locked(administration: Administration, day: date, mode: str) -> ClinicDay | None:
     # Django has no FOR SHARE. The row is read once the lock is held: what a close under way decided is seen.
     rows = ClinicDay.objects.raw(
         f"SELECT * FROM billing_clinicday WHERE administration_id = %s AND date = %s FOR {mode}",  # noqa: S608
         [administration.pk, day],
     )
-    held: ClinicDay = rows[0]
-    held.administration = administration
-    return held
+    return next(iter(rows), None)
 
 
 def _next_open(administration: Administration, day: date) -> date:

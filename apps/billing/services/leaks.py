@@ -2,13 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from apps.billing.errors import LeakNeedsReason, LeakNotOpen
@@ -26,30 +24,18 @@ Fingerprint = tuple[str, str, UUID, str]
 SEEN_LATELY = timedelta(minutes=1)  # a day that is refreshed again and again writes nothing where nothing changed
 
 
-@dataclass(frozen=True)
-class LeaksOfDay:
-    """Open leaks that became one on a day, and those of earlier days beside it. Amounts in the book currency; a leak
-    without a price counts and adds nothing.
-    """
-
-    count: int = 0
-    amount: Decimal = ZERO
-    older_count: int = 0
-    older_amount: Decimal = ZERO
-    unpriced_count: int = 0
-
-
-@transaction.atomic
-def refresh_leaks(day: ClinicDay) -> LeaksOfDay:
+@transaction.atomic(savepoint=False)
+def refresh_leaks(day: ClinicDay) -> None:
     """Run every rule for ``day`` and look again at what is open from before; keep what they find.
 
+    Dates without a clinic day of their own, such as a Sunday, are looked at with the day that follows.
     What a rule no longer finds is resolved, with what came in for it. A leak that was resolved or dismissed does not
     come back while its facts are the same.
     """
-    administration = day.administration
+    administration, first = day.administration, _since_the_day_before(day)
     hold_key("leaks", administration.pk)  # two refreshes of one clinic wait: each resolves what it did not find
     open_ = {_fingerprint(leak): leak for leak in _open_leaks(day)}
-    found = {finding.fingerprint: finding for finding in find(Scope(administration, day.date, day.date))}
+    found = {finding.fingerprint: finding for finding in find(Scope(administration, first, day.date))}
     before = [leak for fingerprint, leak in open_.items() if fingerprint not in found]
     if before:
         upto = max(day.date, local_date(administration))
@@ -59,26 +45,6 @@ def refresh_leaks(day: ClinicDay) -> LeaksOfDay:
     _keep(day, [finding for fingerprint, finding in found.items() if fingerprint not in known])
     _go_on([(leak, found[fingerprint]) for fingerprint, leak in open_.items() if fingerprint in found])
     _resolve([leak for fingerprint, leak in open_.items() if fingerprint not in found], found.values())
-    return leaks_of(day)
-
-
-def leaks_of(day: ClinicDay) -> LeaksOfDay:
-    """What is open of ``day`` and from before it, as it was last kept."""
-    mine, older = Q(day=day.date), Q(day__lt=day.date)
-    sums = Leak.objects.filter(administration=day.administration_id, state=State.OPEN).aggregate(
-        mine=Count("pk", filter=mine),
-        mine_sum=Sum("amount", filter=mine, default=ZERO),
-        older=Count("pk", filter=older),
-        older_sum=Sum("amount", filter=older, default=ZERO),
-        unpriced=Count("pk", filter=mine & Q(amount=None)),
-    )
-    return LeaksOfDay(
-        count=sums["mine"],
-        amount=sums["mine_sum"],
-        older_count=sums["older"],
-        older_amount=sums["older_sum"],
-        unpriced_count=sums["unpriced"],
-    )
 
 
 @transaction.atomic
@@ -98,6 +64,13 @@ def dismiss_leak(leak: Leak, *, reason: str, by: User) -> Leak:
     leak.save(update_fields=["state", "resolved_at", "resolved_by", "reason"])
     record("billing.leak_dismissed", leak, by=by, rule=leak.rule, amount=leak.amount)
     return leak
+
+
+def _since_the_day_before(day: ClinicDay) -> date:
+    """The first date after the clinic day before ``day``; its own date where there was none before."""
+    before = ClinicDay.objects.filter(administration=day.administration_id, date__lt=day.date)
+    last: date | None = before.order_by("-date").values_list("date", flat=True).first()
+    return last + timedelta(days=1) if last else day.date
 
 
 def _open_leaks(day: ClinicDay) -> Iterable[Leak]:

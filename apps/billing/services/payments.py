@@ -1,13 +1,16 @@
-"""Take payments, give refunds, enter what a bank took back."""
+"""Take payments, also from what was paid in advance; give refunds, enter what a bank took back."""
 
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Sum
 
 from apps.billing.errors import (
+    AdvanceBeyondLeft,
+    AdvanceOfAnother,
     NotChargedBack,
     PayerOfAnotherKind,
     PayerRequired,
@@ -17,11 +20,14 @@ from apps.billing.errors import (
     RefundNeedsAnother,
     WalletBeyondBalance,
 )
-from apps.billing.models import Bill, Claim, Outstanding, Patient, Payer, Payment, Wallet
+from apps.billing.models import Bill, Claim, Outstanding, Payer, Payment, TopUp
+from apps.billing.reports.advances import advances_for, vat_of
+from apps.billing.services.advances import held_advance, payable_from
 from apps.billing.services.claims import claim_for, settle_what_is_answered
 from apps.billing.services.days import day_for, local_date
 from apps.billing.services.drawers import shift_for
-from apps.billing.services.wallets import balance_of
+from apps.billing.services.typed_references import have_asked
+from apps.billing.services.wallets import free_balance_of, hold_wallet
 from apps.core.errors import IdempotencyKeyOfAnother
 from apps.core.events import record
 from apps.core.locks import hold_key
@@ -33,13 +39,14 @@ from apps.core.permissions import Act, require
 @dataclass(frozen=True)
 class Tender:
     """What somebody pays with: a positive amount in the book currency. Cover (HMO, INSURANCE) names its payer, and
-    the code by which the payer authorised it."""
+    the code by which the payer authorised it; WALLET may name the advance that it comes out of."""
 
     method: str
     amount: Decimal
     payer: Payer | None = None
     reference: str = ""
     authorisation: str = ""
+    advance: TopUp | None = None
 
 
 # Whose money can be taken back by the bank, behind the clinic's back.
@@ -65,20 +72,22 @@ def take_payment(
     bill: Bill,
     *,
     tender: Tender,
-    by: User,
+    by: User | None,
     day: date | None = None,
     allow_excess: bool = False,
     idempotency_key: str = "",
 ) -> Payment:
     """Take ``tender`` for ``bill``, into the clinic day of ``day`` (today, when not given).
 
-    Cash goes into the open shift of ``by``; cover is claimed from its payer. With ``allow_excess`` what goes beyond the
-    bill stays as a credit of the patient. The same ``idempotency_key`` answers the payment that it made before. Raises
-    PaymentNotPositive, PayerRequired, PayerOfAnotherKind, PaymentBeyondBill, WalletBeyondBalance,
-    AmountHasTooManyDigits or IdempotencyKeyOfAnother.
+    Cash goes into the open shift of ``by``; cover is claimed from its payer; an advance pays for its service, and
+    the VAT that was declared on it is taken over. Without ``by`` the payment provider confirmed it. With
+    ``allow_excess`` what goes beyond the bill stays as a credit of the patient. The same ``idempotency_key`` answers
+    the payment that it made before. Raises PaymentNotPositive, PayerRequired, PayerOfAnotherKind, PaymentBeyondBill,
+    WalletBeyondBalance, AdvanceOfAnother, AdvanceBeyondLeft, AmountHasTooManyDigits or IdempotencyKeyOfAnother.
     """
     administration = bill.administration
-    require(by, Act.TAKE_PAYMENTS, administration.pk)
+    if by:
+        require(by, Act.TAKE_PAYMENTS, administration.pk)
     amount = exact(tender.amount, administration.currency)
     if amount <= 0:
         raise PaymentNotPositive()
@@ -91,8 +100,7 @@ def take_payment(
     Bill.objects.select_for_update(no_key=True).get(pk=bill.pk)  # two payments of one bill wait for each other
     if not allow_excess and amount > (open_ := owed(bill)):
         raise PaymentBeyondBill(amount=amount, open=max(open_, ZERO), bill=str(bill))
-    if tender.method == Payment.Method.WALLET:
-        _refuse_beyond_wallet(bill.patient, amount)
+    from_wallet = tender.method == Payment.Method.WALLET or tender.advance is not None
     payment = _born(
         bill,
         day=day,
@@ -102,10 +110,31 @@ def take_payment(
         payer=tender.payer,
         reference=tender.reference,
         idempotency_key=idempotency_key,
+        **(_drawn(bill, tender, amount) if from_wallet else {}),
     )
+    have_asked(payment, by=by)
     if tender.payer:
         claim_for(bill, tender.payer, authorisation=tender.authorisation)
     return payment
+
+
+@transaction.atomic
+def use_advances(bill: Bill, *, by: User, day: date | None = None) -> list[Payment]:
+    """Pay what is owed on ``bill`` from what its patient paid in advance for its services, the oldest first.
+
+    Only what was received by that clinic day (today, when not given) pays. Raises NotAllowed.
+    """
+    require(by, Act.TAKE_PAYMENTS, bill.administration_id)
+    on = day or local_date(bill.administration)
+    Bill.objects.select_for_update(no_key=True).get(pk=bill.pk)
+    hold_wallet(bill.patient)
+    made: list[Payment] = []
+    for advance in advances_for(bill).filter(clinic_day__date__lte=on):
+        amount = min(advance.left, payable_from(advance, bill), owed(bill))
+        if amount > 0:
+            tender = Tender(Payment.Method.WALLET, amount, advance=advance)
+            made.append(take_payment(bill, tender=tender, by=by, day=day))
+    return made
 
 
 @transaction.atomic
@@ -170,7 +199,7 @@ def charge_back(
     )
 
 
-def _back(payment: Payment, amount: Decimal, *, kind: str, day: date | None, by: User, **fields: str) -> Payment:
+def _back(payment: Payment, amount: Decimal, *, kind: str, day: date | None, by: User, **fields: Any) -> Payment:
     amount = exact(amount, payment.administration.currency)
     if amount <= 0:
         raise PaymentNotPositive()
@@ -181,6 +210,9 @@ def _back(payment: Payment, amount: Decimal, *, kind: str, day: date | None, by:
     given = Payment.objects.filter(refunds=original).aggregate(sum=Sum("amount", default=ZERO))["sum"]
     if original.kind != Payment.Kind.PAYMENT or amount > original.amount + given:
         raise RefundBeyondPayment()
+    if payment.advance:
+        hold_wallet(payment.advance.patient)
+        fields |= {"advance": payment.advance, "advance_vat": vat_of(held_advance(payment.advance), -amount)}
     back = _born(
         payment.bill,
         day=day,
@@ -198,13 +230,22 @@ def _back(payment: Payment, amount: Decimal, *, kind: str, day: date | None, by:
     return back
 
 
-def _refuse_beyond_wallet(patient: Patient, amount: Decimal) -> None:
-    Wallet.objects.select_for_update().filter(patient=patient).first()  # two spendings wait for each other
-    if amount > (balance := balance_of(patient)):
-        raise WalletBeyondBalance(amount=amount, balance=balance)
+def _drawn(bill: Bill, tender: Tender, amount: Decimal) -> dict[str, Any]:
+    """What a payment out of a wallet says of the advance that it comes out of; nothing where it comes out of none."""
+    hold_wallet(bill.patient)  # two spendings wait for each other
+    if tender.advance is None:
+        if amount > (free := free_balance_of(bill.patient)):
+            raise WalletBeyondBalance(amount=amount, balance=max(free, ZERO))
+        return {}
+    advance = held_advance(tender.advance)
+    if tender.method != Payment.Method.WALLET or amount > payable_from(advance, bill):
+        raise AdvanceOfAnother(advance=str(advance), service=str(advance.service))
+    if amount > advance.left:
+        raise AdvanceBeyondLeft(amount=amount, left=advance.left, advance=str(advance))
+    return {"advance": advance, "advance_vat": vat_of(advance, amount)}
 
 
-def _born(bill: Bill, *, day: date | None, by: User, method: str, **fields: object) -> Payment:
+def _born(bill: Bill, *, day: date | None, by: User | None, method: str, **fields: Any) -> Payment:
     clinic_day, late_for = day_for(bill.administration, day or local_date(bill.administration))
     payment: Payment = Payment.objects.create(
         administration_id=bill.administration_id,

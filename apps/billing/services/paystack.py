@@ -7,16 +7,13 @@ and shown, never guessed.
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -39,13 +36,15 @@ from apps.billing.models import (
     Patient,
     Payment,
     PaystackEvent,
-    PaystackSettlement,
     PaystackTransaction,
+    Service,
     TopUp,
 )
-from apps.billing.paystack import Stated, StatedSettlement
-from apps.billing.services.days import day_for, local_date
-from apps.billing.services.payments import owed
+from apps.billing.paystack import PAID, Stated
+from apps.billing.services.advances import declared, is_taxed
+from apps.billing.services.days import local_date
+from apps.billing.services.payments import Tender, owed, take_payment
+from apps.billing.services.provider_refunds import fetch_refunds
 from apps.billing.services.wallets import top_up
 from apps.core.errors import DomainError
 from apps.core.events import record
@@ -56,10 +55,13 @@ from apps.core.permissions import Act, require
 from apps.core.worker import ask
 
 PENDING = "pending"  # begun here, and the provider has stated nothing else yet
-PAID = (paystack.SUCCESS, paystack.REVERSED)  # what was reversed was paid before
-STATED = ("status", "provider_id", "amount", "fees", "currency", "paid_at", "paid_on", "bill_id", "patient_id")
+STATED = (
+    *("status", "provider_id", "amount", "fees", "currency", "paid_at", "paid_on"),
+    *("bill_id", "patient_id", "service_id"),
+)
 ASKED_AMOUNT = "daybook_amount"  # in the metadata; a website of the clinic may have an amount of its own there
-ASKED_ABOUT = ("charge.", "refund.")  # events whose reference is a payment's
+REFUNDED = "refund."
+ASKED_ABOUT = ("charge.", REFUNDED)  # events whose reference is a payment's
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,23 @@ def initialize_payment(bill: Bill, *, email: str, by: User, amount: Decimal | No
 
 
 @transaction.atomic
-def initialize_top_up(patient: Patient, *, amount: Decimal, email: str, by: User) -> PaymentLink:
-    """A link by which ``amount`` can be put into the wallet of ``patient``. Raises as initialize_payment."""
+def initialize_top_up(
+    patient: Patient, *, amount: Decimal, email: str, by: User, service: Service | None = None
+) -> PaymentLink:
+    """A link by which ``amount`` can be put into the wallet of ``patient``, or paid in advance for a taxed ``service``.
+
+    Raises as initialize_payment, and AdvanceUntaxed.
+    """
     administration = patient.administration
     require(by, Act.TAKE_PAYMENTS, administration.pk)
     amount = exact(amount, administration.currency)
     if amount <= 0:
         raise PaymentNotPositive()
-    return _begin(administration, amount, email, {"patient_id": str(patient.pk)}, by, patient=patient)
+    about = {"patient_id": str(patient.pk)}
+    if service:
+        declared(service, amount)
+        about["service_id"] = str(service.pk)
+    return _begin(administration, amount, email, about, by, patient=patient, service=service)
 
 
 def _begin(
@@ -163,6 +174,8 @@ def handle_message(message: PaystackEvent) -> None:
             raise
         except DomainError as refused:
             refusal = refused.code
+    if message.event.startswith(REFUNDED):
+        fetch_refunds(message.administration, reference=message.reference)
     PaystackEvent.objects.filter(pk=message.pk, handled_at=None).update(handled_at=timezone.now(), refusal=refusal)
 
 
@@ -235,10 +248,11 @@ def _keep(administration: Administration, stated: Stated) -> tuple[PaystackTrans
         row.amount, row.fees, row.currency, row.paid_at = stated.amount, stated.fees, stated.currency, stated.paid_at
         row.paid_on = local_date(administration, stated.paid_at) if stated.paid_at else None
     if begun and not as_asked:
-        row.bill = row.patient = None
+        row.bill = row.patient = row.service = None
     elif as_asked and row.bill_id is None and row.patient_id is None:
         row.bill = _named(Bill, administration, stated.metadata.get("bill_id"))
         row.patient = None if row.bill else _named(Patient, administration, stated.metadata.get("patient_id"))
+        row.service = row.patient and _named(Service, administration, stated.metadata.get("service_id"))
 
     if known is None or any(getattr(row, name) != before for name, before in was.items()):
         row.verified_at = timezone.now()
@@ -265,7 +279,9 @@ def settle(row: PaystackTransaction, *, by: User | None = None) -> Payment | Top
     """
     administration = row.administration
     hold_key("paystack", administration.pk, row.reference)
-    row = PaystackTransaction.objects.select_related("bill", "patient__administration").get(pk=row.pk)
+    row = PaystackTransaction.objects.select_related(
+        "bill__administration", "patient__administration", "service__vat_code", "service__administration"
+    ).get(pk=row.pk)
     if row.status in PAID and (taken := taken_by_reference(row)):
         return taken
     if row.status != paystack.SUCCESS:
@@ -274,13 +290,15 @@ def settle(row: PaystackTransaction, *, by: User | None = None) -> Payment | Top
         currencies = {"currency": row.currency, "book_currency": administration.currency}
         raise ProviderCurrencyDiffers(reference=row.reference, **currencies)
     today = local_date(administration)
-    day = min(row.paid_on or today, today)
-    key = f"paystack:{row.reference}"
+    day, key = min(row.paid_on or today, today), f"paystack:{row.reference}"
     if row.patient:
+        # A service that was taxed when the link was made and is not any more: the money is there all the same.
+        service = row.service if row.service and is_taxed(row.service) else None
         return top_up(
             row.patient,
             method=TopUp.Method.PAYSTACK,
             amount=row.amount,
+            service=service,
             reference=row.reference,
             by=by,
             day=day,
@@ -288,24 +306,8 @@ def settle(row: PaystackTransaction, *, by: User | None = None) -> Payment | Top
         )
     if row.bill is None:
         raise ProviderPaymentUnmatched(reference=row.reference)
-    bill = Bill.objects.select_for_update(no_key=True).get(pk=row.bill.pk)
-    if row.amount > (open_ := owed(bill)):
-        raise PaymentBeyondBill(amount=row.amount, open=max(open_, ZERO), bill=str(bill))
-    clinic_day, late_for = day_for(administration, day)
-    payment = Payment.objects.create(
-        administration=administration,
-        clinic_day=clinic_day,
-        late_for=late_for,
-        bill=bill,
-        method=Payment.Method.PAYSTACK,
-        amount=row.amount,
-        reference=row.reference,
-        taken_by=by,
-        idempotency_key=key,
-    )
-    payment.refresh_from_db(fields=["number", "repeats_reference"])
-    record("billing.payment_taken", payment, by=by, method=payment.method, amount=payment.amount)
-    return payment
+    tender = Tender(Payment.Method.PAYSTACK, row.amount, reference=row.reference)
+    return take_payment(row.bill, tender=tender, by=by, day=day, idempotency_key=key)
 
 
 def taken_by_reference(row: PaystackTransaction) -> Payment | TopUp | None:
@@ -317,11 +319,17 @@ def taken_by_reference(row: PaystackTransaction) -> Payment | TopUp | None:
 
 @transaction.atomic
 def assign(
-    row: PaystackTransaction, *, bill: Bill | None = None, patient: Patient | None = None, by: User
+    row: PaystackTransaction,
+    *,
+    bill: Bill | None = None,
+    patient: Patient | None = None,
+    service: Service | None = None,
+    by: User,
 ) -> Payment | TopUp:
-    """Say what a confirmed payment is for, the ``bill`` or else the wallet of ``patient``, and take it.
+    """Say what a confirmed payment is for, the ``bill`` or else the wallet of ``patient`` (in advance for a taxed
+    ``service``), and take it.
 
-    Raises ProviderPaymentUsed and, as settle, ProviderPaymentNotSuccessful, ProviderCurrencyDiffers,
+    Raises ProviderPaymentUsed, AdvanceUntaxed and, as settle, ProviderPaymentNotSuccessful, ProviderCurrencyDiffers,
     ProviderPaymentUnmatched or PaymentBeyondBill.
     """
     require(by, Act.TAKE_PAYMENTS, row.administration_id)
@@ -329,93 +337,9 @@ def assign(
     if taken := taken_by_reference(row):
         raise ProviderPaymentUsed(reference=row.reference, document=str(taken))
     row.bill, row.patient = bill, None if bill else patient
-    row.save(update_fields=["bill", "patient"])
+    row.service = service if row.patient else None
+    if row.service:
+        declared(row.service, row.amount)
+    row.save(update_fields=["bill", "patient", "service"])
     record("billing.provider_payment_assigned", row, by=by, bill=bill and bill.pk, patient=patient and patient.pk)
     return settle(row, by=by)
-
-
-# Catching up ---------------------------------------------------------------------------------------------------------
-
-
-def fetch_transactions(administration: Administration, since: datetime) -> int:
-    """Take every payment that was made since ``since``, so that a lost message is none; how many there were.
-
-    What a rule refuses stands open as success without payment. Raises ProviderUnreachable.
-    """
-    fetched = 0
-    for stated in paystack.transactions(administration.pk, since):
-        _believed(administration, stated)
-        fetched += 1
-    return fetched
-
-
-def fetch_settlements(administration: Administration, since: datetime) -> int:
-    """Keep every payout since ``since`` with the payments that it pays out; how many there were.
-
-    A payout in another currency than the book's is left alone. Raises ProviderUnreachable.
-    """
-    fetched = 0
-    for stated in paystack.settlements(administration.pk, since):
-        if stated.currency == administration.currency:
-            paid = list(paystack.settled_by(administration.pk, stated.provider_id))
-            for one in paid:
-                _believed(administration, one)
-            _keep_settlement(administration, stated, [one.reference for one in paid])
-            fetched += 1
-    return fetched
-
-
-def ask_about_typed(administration: Administration, since: datetime) -> int:
-    """Ask about the references that people typed since ``since`` and that the provider has not confirmed."""
-    confirmed = PaystackTransaction.objects.filter(
-        administration=OuterRef("administration"), reference=OuterRef("reference"), status__in=PAID
-    )
-    typed: set[str] = set()
-    for rows in (Payment.objects.filter(kind=Payment.Kind.PAYMENT), TopUp.objects.filter(amount__gt=0)):
-        of = rows.filter(administration=administration, method="PAYSTACK", taken_at__gte=since)
-        typed.update(of.exclude(Exists(confirmed)).exclude(reference="").values_list("reference", flat=True))
-    for reference in sorted(typed):
-        try:
-            verify(administration, reference)
-        except ProviderUnreachable:
-            raise
-        except DomainError:
-            continue  # a payment without success, which the day's figures list
-    return len(typed)
-
-
-def waiting_messages(administration: Administration) -> Iterable[PaystackEvent]:
-    """Messages that nobody asked the provider about yet, oldest first."""
-    return (
-        PaystackEvent.objects.filter(administration=administration, handled_at=None)
-        .select_related("administration")
-        .order_by("received_at")[:500]
-    )
-
-
-def _believed(administration: Administration, stated: Stated) -> None:
-    """Take it, or leave it open as success without payment, which the day's figures list."""
-    try:
-        believe(administration, stated)
-    except DomainError:
-        pass
-
-
-@transaction.atomic
-def _keep_settlement(administration: Administration, stated: StatedSettlement, references: list[str]) -> None:
-    row, new = PaystackSettlement.objects.update_or_create(
-        administration=administration,
-        provider_id=stated.provider_id,
-        defaults={
-            "status": stated.status,
-            "settled_on": stated.settled_on,
-            "gross": stated.gross,
-            "fees": stated.fees,
-            "net": stated.net,
-            "verified_at": timezone.now(),
-        },
-    )
-    rows = PaystackTransaction.objects.filter(administration=administration, reference__in=references)
-    rows.exclude(settlement=row).update(settlement=row)
-    if new:
-        record("billing.provider_settlement_kept", row, net=row.net)

@@ -22,6 +22,7 @@ from apps.billing.models import (
     Patient,
     PatientIdentity,
     Payment,
+    PaystackRefund,
     PaystackTransaction,
     TopUp,
     Visit,
@@ -231,11 +232,13 @@ def _books(patient: Patient) -> Iterator[Held]:
 def _beside(patient: Patient, why: str, seen_by: str, goes: str) -> Iterator[Held]:
     """The wallet, the provider's payments, claims on payers and debt that was given up."""
     code = patient.administration.currency
-    top_ups = TopUp.objects.filter(patient=patient).select_related("clinic_day").order_by("id")
+    top_ups = TopUp.objects.filter(patient=patient).select_related("clinic_day", "service").order_by("id")
     yield Held(
         _("Wallet"), why, seen_by, goes,
-        {"receipt": _("receipt"), "date": _("date"), "method": _("method"), "amount": _("amount")},
+        {"receipt": _("receipt"), "date": _("date"), "method": _("method"), "amount": _("amount"),
+         "service": _("for service")},
         [{"receipt": str(one), "date": one.clinic_day.date, "method": one.method, "amount": text(one.amount, code),
+          "service": one.service.name if one.service else "", "vat": text(one.vat, code) if one.service else "",
           "reference": one.reference, "source": one.source} for one in top_ups],
     )  # fmt: skip
     theirs = PaystackTransaction.objects.filter(Q(patient=patient) | Q(bill__patient=patient)).order_by("id")
@@ -244,6 +247,13 @@ def _beside(patient: Patient, why: str, seen_by: str, goes: str) -> Iterator[Hel
         {"reference": _("reference"), "paid_on": _("date"), "amount": _("amount")},
         [{"reference": one.reference, "provider_id": one.provider_id, "paid_on": one.paid_on, "status": one.status,
           "amount": text(one.amount, code), "source": one.source} for one in theirs],
+    )  # fmt: skip
+    given_back = PaystackRefund.objects.filter(transaction__in=theirs).select_related("transaction").order_by("id")
+    yield Held(
+        _("Given back by the provider"), why, seen_by, goes,
+        {"reference": _("reference"), "refunded_on": _("date"), "amount": _("amount")},
+        [{"reference": one.transaction.reference, "provider_id": one.provider_id, "refunded_on": one.refunded_on,
+          "status": one.status, "amount": text(one.amount, code)} for one in given_back],
     )  # fmt: skip
     claims = Claim.objects.filter(bill__patient=patient).select_related("bill", "payer").order_by("id")
     yield Held(

@@ -8,7 +8,7 @@ from django.db import transaction
 from apps.billing.models import Bill, Patient, Payer, Visit
 from apps.billing.services.charging import Charge, issue_bill, register_visit
 from apps.billing.services.ordering import complete_order, place_order
-from apps.billing.services.payments import Tender, take_payment
+from apps.billing.services.payments import Tender
 from apps.core.locks import hold_key
 from apps.core.models import User
 
@@ -58,20 +58,20 @@ def receive(
         idempotency_key=idempotency_key,
     )
     if asked:
-        bill = bill_more(visit, asked=asked, payer=payer, by=by)
-        for tender in tenders:
-            take_payment(bill, tender=tender, by=by)
+        bill_more(visit, asked=asked, payer=payer, tenders=tenders, by=by)
     return visit
 
 
 @transaction.atomic
-def bill_more(visit: Visit, *, asked: Sequence[Asked], payer: Payer | None = None, by: User) -> Bill:
-    """Bill ``asked`` on ``visit`` and place the orders that go with it.
+def bill_more(
+    visit: Visit, *, asked: Sequence[Asked], payer: Payer | None = None, tenders: Sequence[Tender] = (), by: User
+) -> Bill:
+    """Bill ``asked`` on ``visit``, place the orders that go with it, and take ``tenders``.
 
     Raises what place_order, complete_order and issue_bill do.
     """
     charges = [_ordered(visit, one, payer, by) if one.kind else one.charge for one in asked]
-    return issue_bill(patient=visit.patient, charges=charges, visit=visit, payer=payer, by=by)
+    return issue_bill(patient=visit.patient, charges=charges, visit=visit, payer=payer, tenders=tenders, by=by)
 
 
 def _ordered(visit: Visit, asked: Asked, payer: Payer | None, by: User) -> Charge:

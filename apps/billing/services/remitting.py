@@ -181,6 +181,7 @@ def take_back(
     if settlement.kind == Kind.PAID:
         assert settlement.remittance is not None  # noqa: S101 - what was paid names its remittance, by law
         lines += _spare(settlement.remittance, -amount)
+    row.takes_back = settlement
     row.entry = _post(clinic_day, memo, lines, Source("claim_settlement", row.pk), by)
     row.save()
     settle_what_is_answered(held, day=clinic_day.date, by=by)
@@ -196,11 +197,16 @@ def unassigned(remittance: Remittance) -> Decimal:
 
 
 def left_of(settlement: ClaimSettlement) -> Decimal:
-    """What can still be taken back of ``settlement``; rows of one claim, kind and remittance stand for each other."""
+    """What can still be taken back of ``settlement``.
+
+    Of one that an earlier version took back without naming it, no more than its claim, kind and remittance add up to.
+    """
+    back = ClaimSettlement.objects.filter(takes_back=settlement).aggregate(sum=Sum("amount", default=ZERO))["sum"]
     alike = ClaimSettlement.objects.filter(
         claim=settlement.claim_id, kind=settlement.kind, remittance=settlement.remittance_id
     )
-    return min(settlement.amount, alike.aggregate(sum=Sum("amount", default=ZERO))["sum"])
+    left: Decimal = min(settlement.amount + back, alike.aggregate(sum=Sum("amount", default=ZERO))["sum"])
+    return left
 
 
 def post_settlements(

@@ -1,11 +1,15 @@
-"""Wallets: top-ups, money taken out again, what is in one."""
+"""Wallets: top-ups and advances, money taken out again, what is in one."""
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
 from apps.billing.errors import (
+    AdvanceBeyondLeft,
+    AdvanceOfAnother,
     BeyondWallet,
     DayInFuture,
     PatientErased,
@@ -13,9 +17,12 @@ from apps.billing.errors import (
     ReasonRequired,
     TopUpMethodUnknown,
 )
-from apps.billing.models import Patient, TopUp, Wallet
+from apps.billing.models import Patient, Service, TopUp, Wallet
+from apps.billing.reports.advances import earmarked
+from apps.billing.services.advances import declared, held_advance, taken_back
 from apps.billing.services.days import day_for, local_date
 from apps.billing.services.drawers import shift_for
+from apps.billing.services.typed_references import have_asked
 from apps.core.errors import IdempotencyKeyOfAnother
 from apps.core.events import record
 from apps.core.locks import hold_key
@@ -32,15 +39,15 @@ def balance_of(patient: Patient) -> Decimal:
     return ZERO if found is None else found
 
 
-def held_balance_of(patient: Patient) -> Decimal:
-    """The same, held until the transaction ends: whoever else moves that wallet waits. Hold it before the day.
+def free_balance_of(patient: Patient) -> Decimal:
+    """What of it may pay for anything: not what was paid in advance for a service."""
+    found = Wallet.objects.filter(patient=patient).annotate(earmarked=earmarked()).first()
+    return ZERO if found is None else found.balance - found.earmarked
 
-    A first movement makes the wallet, so that two of them wait for each other here and not with counters in hand.
-    """
-    new = Wallet(administration_id=patient.administration_id, patient=patient)
-    Wallet.objects.bulk_create([new], ignore_conflicts=True)
-    balance: Decimal = Wallet.objects.select_for_update(no_key=True).get(patient=patient).balance
-    return balance
+
+def hold_wallet(patient: Patient) -> None:
+    """Nobody else moves the wallet of ``patient`` until the transaction ends. Hold it before the day."""
+    list(Wallet.objects.select_for_update(no_key=True).filter(patient=patient).values_list("pk"))
 
 
 @transaction.atomic
@@ -49,6 +56,7 @@ def top_up(
     *,
     method: str,
     amount: Decimal,
+    service: Service | None = None,
     reference: str = "",
     by: User | None,
     day: date | None = None,
@@ -56,18 +64,24 @@ def top_up(
 ) -> TopUp:
     """Put ``amount``, in the book currency, into the wallet of ``patient``, on the clinic day of ``day`` (today).
 
-    Without ``by`` the payment provider confirmed it. The same ``idempotency_key`` answers the top-up that it made
-    before. Raises PaymentNotPositive, TopUpMethodUnknown, PatientErased, DayInFuture,
-    AmountHasTooManyDigits or IdempotencyKeyOfAnother.
+    For a taxed ``service`` it is an advance: its VAT is declared now, and it pays for that service alone. Without
+    ``by`` the payment provider confirmed it. The same ``idempotency_key`` answers the top-up that it made before.
+    Raises PaymentNotPositive, TopUpMethodUnknown, AdvanceUntaxed, PatientErased, DayInFuture, AmountHasTooManyDigits
+    or IdempotencyKeyOfAnother.
     """
     if by:
         require(by, Act.TAKE_PAYMENTS, patient.administration_id)
     amount = _checked(patient, method, amount)
-    if known := _known(patient, idempotency_key, method, amount):
+    if known := _known(patient, idempotency_key, method, amount, service=service.pk if service else None):
         return known
+    parts = declared(service, amount) if service else {}
     if Patient.objects.filter(pk=patient.pk, erased_at__isnull=False).exists():
         raise PatientErased()
-    held_balance_of(patient)
+    # The first top-up makes the wallet, so that two of them wait for each other here and not with counters in hand.
+    Wallet.objects.bulk_create(
+        [Wallet(administration_id=patient.administration_id, patient=patient)], ignore_conflicts=True
+    )
+    hold_wallet(patient)
     return _born(
         patient,
         method=method,
@@ -76,6 +90,7 @@ def top_up(
         by=by,
         day=day,
         idempotency_key=idempotency_key,
+        **parts,
     )
 
 
@@ -87,23 +102,34 @@ def pay_out(
     amount: Decimal,
     reason: str,
     by: User,
+    advance: TopUp | None = None,
     reference: str = "",
     day: date | None = None,
     idempotency_key: str = "",
 ) -> TopUp:
     """Give ``amount`` out of the wallet of ``patient`` back to them: a negative top-up, never beyond the balance.
 
-    Raises PaymentNotPositive, TopUpMethodUnknown, ReasonRequired, BeyondWallet, DayInFuture,
-    AmountHasTooManyDigits or IdempotencyKeyOfAnother.
+    Of an ``advance`` of theirs up to what is left of it, with its VAT; otherwise of what was paid for no service.
+    Raises PaymentNotPositive, TopUpMethodUnknown, ReasonRequired, BeyondWallet, AdvanceBeyondLeft,
+    AdvanceOfAnother, DayInFuture, AmountHasTooManyDigits or IdempotencyKeyOfAnother.
     """
     require(by, Act.APPROVE, patient.administration_id)
     amount = _checked(patient, method, amount)
     if not reason.strip():
         raise ReasonRequired()
-    if known := _known(patient, idempotency_key, method, -amount):
+    if known := _known(patient, idempotency_key, method, -amount, advance=advance.pk if advance else None):
         return known
-    if amount > (balance := held_balance_of(patient)):
-        raise BeyondWallet(amount=amount, balance=max(balance, ZERO), patient=patient.code)
+    hold_wallet(patient)
+    parts: dict[str, Any] = {}
+    if advance:
+        held = held_advance(advance)
+        if held.patient_id != patient.pk:
+            raise AdvanceOfAnother(advance=str(held), service=str(held.service))
+        if held.left is None or amount > held.left:
+            raise AdvanceBeyondLeft(amount=amount, left=held.left or ZERO, advance=str(held))
+        parts = taken_back(held, amount)
+    elif amount > (free := free_balance_of(patient)):
+        raise BeyondWallet(amount=amount, balance=max(free, ZERO), patient=patient.code)
     return _born(
         patient,
         method=method,
@@ -113,6 +139,7 @@ def pay_out(
         by=by,
         day=day,
         idempotency_key=idempotency_key,
+        **parts,
     )
 
 
@@ -143,15 +170,28 @@ def _born(patient: Patient, *, method: str, by: User | None, day: date | None, *
     )
     made.refresh_from_db(fields=["number"])
     name = "billing.wallet_topped_up" if made.amount > 0 else "billing.wallet_paid_out"
-    record(name, made, by=by, method=method, amount=made.amount)
+    record(name, made, by=by, method=method, amount=made.amount, service=made.service_id, vat=made.vat)
+    have_asked(made, by=by)
     return made
 
 
-def _known(patient: Patient, key: str, method: str, amount: Decimal) -> TopUp | None:
+def _known(
+    patient: Patient,
+    key: str,
+    method: str,
+    amount: Decimal,
+    *,
+    service: UUID | None = None,
+    advance: UUID | None = None,
+) -> TopUp | None:
     if not key:
         return None
     hold_key("top_up", patient.administration_id, key)
     known = TopUp.objects.filter(administration=patient.administration_id, idempotency_key=key).first()
-    if known and (known.patient_id, known.method, known.amount) != (patient.pk, method, amount):
+    if known is None:
+        return None
+    of = None if known.advance_id else known.service_id
+    asked = (patient.pk, method, amount, service, advance)
+    if (known.patient_id, known.method, known.amount, of, known.advance_id) != asked:
         raise IdempotencyKeyOfAnother()
     return known

@@ -4,10 +4,12 @@ from datetime import date
 from decimal import Decimal
 
 from apps.billing.models import CashMovement, ClinicDay, Drawer, DrawerCount, Payment, Shift, TopUp
+from apps.billing.reports.drawers import drawers_of, in_no_drawer
 from apps.billing.services.drawers import add_drawer, count_drawer, move_cash
 from apps.billing.services.wallets import top_up
 from apps.billing.tests.clinic import Clinic
 from apps.core.models import User
+from apps.core.money import total
 from apps.ledger.models import Account
 
 
@@ -28,6 +30,12 @@ def top_up_cash(clinic: Clinic, amount: str, *, by: User | None = None, day: dat
 
 def day_of(clinic: Clinic, day: date | None = None) -> ClinicDay:
     return ClinicDay.objects.get(administration=clinic.administration, date=day or clinic.today)
+
+
+def left_in_no_drawer(day: ClinicDay) -> Decimal:
+    """What of the cash of ``day`` its drawers do not hold."""
+    rows = [row for table in (Payment, TopUp) for row in table.objects.filter(clinic_day=day, method="CASH")]
+    return in_no_drawer(total(row.amount for row in rows), drawers_of(day))
 
 
 def cost_account(clinic: Clinic) -> Account:

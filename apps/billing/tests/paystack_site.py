@@ -1,7 +1,7 @@
 """A provider on this machine that speaks Paystack's documented protocol over HTTP: https://paystack.com/docs/api.
 
-It knows transactions, payouts and one secret key; asked with another key it answers 401, for what it does not know
-400. It can be away, and it sends signed messages. Everything that it was asked is kept in ``asked``.
+It knows transactions, refunds, payouts and one secret key; asked with another key it answers 401, for what it does not
+know 400. It can be away, and it sends signed messages. Everything that it was asked is kept in ``asked``.
 """
 
 import hashlib
@@ -21,10 +21,12 @@ class PaystackSite:
     def __init__(self, key: str = "sk_test_of_the_stand_in") -> None:
         self.key = key
         self.transactions: dict[str, dict[str, Any]] = {}
+        self.refunds: list[dict[str, Any]] = []
         self.settlements: dict[str, dict[str, Any]] = {}
         self.settled: dict[str, list[str]] = {}
         self.asked: list[tuple[str, str, Any]] = []
         self.status = 200  # what every question is answered with, when it is another
+        self.refuses: set[str] = set()  # what the account may not ask for, such as "refund"
         self.per_page = 100
         self.port = 0
 
@@ -77,10 +79,35 @@ class PaystackSite:
         self.transactions[reference] = row
         return row
 
-    def payout(self, number: int, *references: str, **more: Any) -> None:
-        """Pay these transactions out to the bank, less their fees."""
+    def refunded(self, reference: str, amount: int, *, status: str = "processed", **more: Any) -> dict[str, Any]:
+        """``amount`` subunits of a payment go back to who paid; a payout that deducts them comes to be named."""
+        of = self.transactions[reference]
+        moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        row = {
+            "id": 3_000_000 + len(self.refunds),
+            "domain": "test",
+            "transaction": of["id"],
+            "transaction_reference": reference,
+            "settlement": None,
+            "amount": amount,
+            "deducted_amount": 0,
+            "fully_deducted": False,
+            "currency": of["currency"],
+            "status": status,
+            "refunded_at": moment if status == "processed" else None,
+            "created_at": moment,
+            **more,
+        }
+        self.refunds.append(row)
+        return row
+
+    def payout(self, number: int, *references: str, deducts: tuple[dict[str, Any], ...] = (), **more: Any) -> None:
+        """Pay these transactions out to the bank, less their fees and the refunds that it ``deducts``."""
         rows = [self.transactions[reference] for reference in references]
         gross, fees = sum(row["amount"] for row in rows), sum(row["fees"] for row in rows)
+        for refund in deducts:
+            refund |= {"settlement": number, "deducted_amount": refund["amount"], "fully_deducted": True}
+        paid = gross - fees - sum(refund["amount"] for refund in deducts)
         self.settled[str(number)] = list(references)
         self.settlements[str(number)] = {
             "id": number,
@@ -89,7 +116,7 @@ class PaystackSite:
             "total_processed": gross,
             "total_fees": fees,
             "total_amount": gross - fees,
-            "effective_amount": gross - fees,
+            "effective_amount": paid,
             "settlement_date": datetime.now(UTC).strftime("%Y-%m-%dT00:00:00.000Z"),
             **more,
         }
@@ -135,6 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers["Authorization"] != f"Bearer {self.site.key}":
             return self._say(401, {"status": False, "message": "Invalid key"})
         steps = [unquote(step) for step in parts.path.strip("/").split("/")]
+        if steps[0] in self.site.refuses:
+            return self._say(403, {"status": False, "message": "Not enabled for this integration"})
         match (self.command, steps):
             case ("POST", ["transaction", "initialize"]):
                 return self._begin(body)
@@ -147,6 +176,10 @@ class _Handler(BaseHTTPRequestHandler):
                 rows = [row for row in self.site.transactions.values() if wanted in (None, row["status"])]
                 since = datetime.fromisoformat(query["from"])
                 return self._page([row for row in rows if datetime.fromisoformat(row["created_at"]) >= since], query)
+            case ("GET", ["refund"]):
+                wanted = query.get("transaction")
+                refunds = [row for row in self.site.refunds if wanted in (None, str(row["transaction"]))]
+                return self._page(refunds, query)
             case ("GET", ["settlement"]):
                 return self._page(list(self.site.settlements.values()), query)
             case ("GET", ["settlement", number, "transactions"]) if number in self.site.settlements:

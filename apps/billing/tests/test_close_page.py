@@ -1,7 +1,7 @@
 """The close page: what each step says, what blocks and mends it, what stays unseen until the count, who may what."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -468,9 +468,9 @@ def test_payers_stand_by_the_age_of_the_bill_and_add_up_to_what_they_owe(as_, cl
     page = shown(as_(clinic.manager), clinic)
     (payer,) = page.context["review"].ageing
     assert payer.name == str(Payment.objects.first().payer)
-    assert [part for _age, part in payer.columns] == [30, 20, 0, 10]
+    assert [cell.amount for cell in payer.columns] == [30, 20, 0, 10]
     owed = next(one for one in page.context["open"]["parts"] if "payer@" in one.link)
-    assert page.context["review"].ageing_total == owed.amount == 60
+    assert page.context["review"].all_payers.total.amount == owed.amount == 60
 
 
 def test_the_fortnight_has_a_bar_a_day_that_leads_to_it(as_, clinic):
@@ -490,7 +490,7 @@ def test_the_tie_out_sets_cashiers_counts_terminals_and_books_beside_each_other(
 
     def rows(part):
         found = getattr(shown(as_(clinic.manager), clinic).context["review"], part)
-        return {(one.name, one.word): ([str(amount) for _word, amount in one.amounts[:3]], one.agrees) for one in found}
+        return {(one.name, one.word): ([str(told.amount) for told in one.amounts[:3]], one.agrees) for one in found}
 
     cash = ["after the count", "after the count", "None"]
     assert rows("tied")["", "Cash"] == (cash, True)
@@ -498,6 +498,71 @@ def test_the_tie_out_sets_cashiers_counts_terminals_and_books_beside_each_other(
     assert rows("tied")["", "Card"] == (["65.0000", "None", "60.0000"], False)
     counted(clinic.shift, "145.00", by=clinic.cashier)
     assert rows("tied")["", "Cash"] == (["47.3100", "45.0000", "None"], False)
+
+
+def listed(browser, where):
+    """What stands above the list that a link leads to."""
+    return browser.get(where).context_data["sum"].replace("(", "").replace(")", "")
+
+
+def test_each_cell_of_the_tie_out_is_the_sum_of_the_list_it_leads_to(as_, clinic):
+    other = clinic.people["cashier"]
+    clinic.pay(clinic.bill("65.00"), "65.00", method="CARD", by=clinic.receptionist)
+    clinic.pay(clinic.bill("30.00"), "30.00", method="CARD", by=other)
+    clinic.fill_wallet("12.00")  # by card, by the receptionist
+    clinic.pay(clinic.bill("7.00"), "7.00", method="TRANSFER", by=None)
+    clinic.finalized(by=clinic.owner)
+    browser = as_(clinic.manager)
+    review = shown(browser, clinic).context["review"]
+    cells = [told for row in (*review.tied, *review.by_cashier) for told in row.amounts[:1]]
+    leading = [(part.link, part.amount) for told in cells for part in (told.parts or (told,))]
+    assert sorted(amount for _link, amount in leading) == [7, 7, 12, 12, 30, 65, 95]
+    for where, amount in leading:
+        assert listed(browser, where) == f"EUR\u00a0{amount:.2f}", where
+    (card,) = (row for row in review.tied if row.word == "Card")
+    assert card.amounts[0].amount == 107
+    assert card.amounts[4].amount == 107
+    entry = EndOfDayReconciliation.objects.get().entry_id
+    assert card.amounts[4].link == url("ledger_journalentry_change", entry)
+
+
+def test_before_the_signature_the_books_say_that_they_wait(as_, clinic):
+    clinic.pay(clinic.bill("65.00"), "65.00", method="CARD")
+    clinic.pay(clinic.bill("30.00"), "30.00", method="HMO")
+    close = clinic.close()
+    why = {row.word: str(row.amounts[4].why_empty) for row in shown(as_(clinic.manager), clinic).context["review"].tied}
+    assert why == {"Card": "after signing", "HMO": ""}  # cover stands there by payer, also after signing
+    finalize_day(close, by=clinic.owner)
+    page = shown(as_(clinic.manager), clinic)
+    assert not any(row.amounts[4].why_empty for row in page.context["review"].tied)
+
+
+def test_each_cell_of_the_ageing_of_payers_is_the_sum_of_the_bills_it_leads_to(as_, clinic):
+    def owed(price, back, *covers):
+        day = clinic.today - timedelta(days=back)
+        bill = clinic.bill(price, day=day)
+        for method, amount in covers:
+            clinic.pay(bill, amount, method=method, day=day)
+
+    owed("40.00", 0, ("HMO", "40.00"))
+    owed("50.00", 45, ("HMO", "35.00"))
+    owed("20.00", 100, ("INSURANCE", "20.00"))
+    owed("90.00", 30, ("HMO", "30.00"), ("INSURANCE", "60.00"))  # shared: of several payers
+    browser = as_(clinic.manager)
+    review = shown(browser, clinic).context["review"]
+    rows = {
+        row.name: [cell.amount for cell in (*row.columns, row.total)] for row in (*review.ageing, review.all_payers)
+    }
+    assert rows == {
+        "Hygeia": [40, 35, 0, 0, 75],
+        "Zorgkas": [0, 0, 0, 20, 20],
+        "several payers": [90, 0, 0, 0, 90],
+        "All payers": [130, 35, 0, 20, 185],
+    }
+    for row in (*review.ageing, review.all_payers):
+        for cell in (*row.columns, row.total):
+            if cell.amount:
+                assert listed(browser, cell.link) == f"EUR\u00a0{cell.amount:.2f}", cell.link
 
 
 # Reopening -----------------------------------------------------------------------------------------------------------
@@ -611,6 +676,19 @@ def test_a_night_under_way_shows_how_far_it_is(as_, clinic):
     )
     found = shown(as_(clinic.manager), clinic, clinic.yesterday).context["night"]
     assert (found.is_running, found.done, found.left) == (True, 1, 2)
+    asked = as_(clinic.manager).get(found.state_url)
+    assert asked.json() == {"percent": 33, "done": 1, "total": 3, "finished": False}
+    NightlyClose.objects.update(state="DONE")
+    assert as_(clinic.manager).get(found.state_url).json()["finished"]
+
+
+def test_a_night_is_told_on_the_clock_of_the_clinic(as_, clinic):
+    began = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
+    of = {"administration": clinic.administration, "date": clinic.yesterday, "state": "DONE"}
+    night = NightlyClose.objects.create(**of, started_at=began, finished_at=began)
+    page = text_of(as_(clinic.manager).get(url("billing_nightlyclose_change", night.pk)))
+    assert page.count("Thu 2 Jul 2026 00:30") == 2
+    assert "every day was closed" in page
 
 
 # The list ------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """The contract area end_of_day over HTTP, each answer held against the OpenAPI document."""
 
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal as D
+from runpy import run_path
 from uuid import uuid4
 
 import pytest
@@ -8,12 +10,13 @@ import yaml
 from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 from jsonschema import Draft202012Validator
 from rest_framework.test import APIClient
 
+from apps.billing.models import Visit
 from apps.billing.reconciliation_service import ReconciliationService
 from apps.billing.tests.clinic import PASSWORD, make_clinic
+from apps.ledger.services.opening import open_years
 
 BASE = "/api/v1/billing/reconciliation/"
 DOCUMENT = yaml.safe_load((settings.BASE_DIR / "docs" / "openapi.yaml").read_text())
@@ -232,16 +235,103 @@ def test_each_address_answers_with_and_without_its_slash(clinic, call):
     assert call.http.get(f"{BASE}today").status_code == 200
 
 
-def test_the_shell_example_of_the_source_document_works_as_written(db):
+# The examples of the source document, letter by letter ---------------------------------------------------------------
+
+
+def test_the_requests_of_the_source_document_work_letter_by_letter(clinic, call, sign):
+    """The date is the document's; each figure is of what was taken on it."""
+    day = date(2026, 1, 15)
+    open_years(clinic.administration, 2026, 2026)
+    clinic.fill_wallet("5.00", day=day)
+    bill = clinic.bill("150.00", day=day)
+    paid = {"CASH": "65.00", "WALLET": "5.00", "PAYSTACK": "20.00", "HMO": "30.00", "INSURANCE": "10.00"}
+    for method, amount in paid.items():
+        clinic.pay(bill, amount, method, day=day)
+    visit = Visit.objects.create(administration=clinic.administration, patient=clinic.patient(), date=day)
+
+    created = call("post", "", {"reconciliation_date": "2026-01-15", "close_active_visits": True})
+    assert created.status_code == 201
+    id_ = created.json()["id"]
+    got = call("get", "{id}/", id=id_).json()
+    assert {method: got[f"total_{method.lower()}"] for method in paid} == paid
+    assert (got["total_revenue"], got["total_outstanding"], got["outstanding_visits_count"]) == ("130.00", "60.00", 0)
+    assert (got["total_visits"], got["active_visits_closed"], got["revenue_leaks_detected"]) == (1, 1, 1)
+    assert (got["has_mismatches"], got["mismatch_details"], got["status"]) == (False, [], "DRAFT")
+    visit.refresh_from_db()
+    assert visit.status == "CLOSED"
+
+    clinic.pay(bill, "20.00", "CASH", day=day)
+    refreshed = call("post", "{id}/refresh/", id=id_).json()
+    assert (refreshed["total_cash"], refreshed["total_outstanding"]) == ("85.00", "40.00")
+    final = sign("post", "{id}/finalize/", {"notes": "All payments verified"}, id=id_)
+    assert (final.status_code, final.json()["status"], final.json()["notes"]) == (
+        200,
+        "FINALIZED",
+        "All payments verified",
+    )
+    assert [final.json()[f"{step}_by"] for step in ("prepared", "reviewed", "finalized")] == [
+        str(clinic.receptionist.pk),
+        None,
+        str(clinic.manager.pk),
+    ]
+    january = call("get", "summary/", query={"start_date": "2026-01-01", "end_date": "2026-01-31"}).json()
+    assert (january["total_reconciliations"], january["total_revenue"], january["total_cash"]) == (1, "150.00", "85.00")
+    clinic.close()
+    assert call("get", "today/").json()["reconciliation_date"] == clinic.today.isoformat()
+
+
+SHELL = """\
+from apps.billing.reconciliation_service import ReconciliationService
+from django.utils import timezone
+
+# Create reconciliation for today
+reconciliation = ReconciliationService.create_reconciliation(
+    reconciliation_date=timezone.now().date(),
+    prepared_by_id=user.id,
+    close_active_visits=True
+)
+
+# Review the reconciliation
+print(f"Total Revenue: {reconciliation.total_revenue}")
+print(f"Cash: {reconciliation.total_cash}")
+print(f"Outstanding: {reconciliation.total_outstanding}")
+print(f"Revenue Leaks: {reconciliation.revenue_leaks_detected}")
+
+# Finalize
+reconciliation.finalize(user)
+"""
+
+
+def test_the_shell_example_of_the_source_document_works_letter_by_letter(db, tmp_path, capsys):
     # One person prepares and signs in the example, and it takes its date from the server's clock.
     clinic = make_clinic(time_zone="UTC", single_sign_off=True)
-    user = clinic.owner
-    clinic.pay(clinic.bill("65.00"), "65.00")
-    reconciliation = ReconciliationService.create_reconciliation(
-        reconciliation_date=timezone.now().date(), prepared_by_id=user.id, close_active_visits=True
-    )
-    assert f"{reconciliation.total_revenue:.2f} {reconciliation.total_cash:.2f}" == "65.00 65.00"
-    assert reconciliation.revenue_leaks_detected == 0
-    reconciliation.finalize(user)
-    found = ReconciliationService.get_reconciliation_for_date(reconciliation.reconciliation_date)
-    assert found.status == "FINALIZED"
+    clinic.pay(clinic.bill("80.00"), "65.00")
+    example = tmp_path / "example.py"
+    example.write_text(SHELL)
+
+    said = run_path(str(example), {"user": clinic.owner})
+
+    printed = dict(line.split(": ") for line in capsys.readouterr().out.splitlines())
+    assert {word: D(figure) for word, figure in printed.items()} == {
+        "Total Revenue": D(65),
+        "Cash": D(65),
+        "Outstanding": D(15),
+        "Revenue Leaks": D(0),
+    }
+    found = ReconciliationService.get_reconciliation_for_date(said["reconciliation"].reconciliation_date)
+    assert (found.pk, found.status, found.finalized_by) == (said["reconciliation"].pk, "FINALIZED", clinic.owner)
+    assert (found.entry.lines.count(), found.single_sign_off) == (3, True)
+
+
+def test_every_method_of_the_service_of_the_source_document_is_there_from_the_shell(clinic):
+    clinic.pay(clinic.bill("65.00"), "40.00")
+    made = ReconciliationService.create_reconciliation(clinic.today, prepared_by_id=clinic.receptionist.pk)
+    again = ReconciliationService.create_reconciliation(clinic.today, prepared_by_id=clinic.manager.pk)
+    assert (again.pk, again.prepared_by) == (made.pk, clinic.receptionist)
+    clinic.pay(clinic.bill("10.00"), "10.00", "CARD")
+    refreshed = ReconciliationService.refresh_reconciliation(made.pk, refreshed_by_id=clinic.receptionist.pk)
+    assert (refreshed.pk, refreshed.total_revenue, refreshed.total_outstanding) == (made.pk, D(50), D(25))
+    assert ReconciliationService.get_reconciliation_for_date(clinic.today).pk == made.pk
+    assert ReconciliationService.get_reconciliation_for_date(clinic.yesterday) is None
+    summed = ReconciliationService.get_reconciliation_summary(clinic.yesterday, clinic.today)
+    assert (summed.total_reconciliations, summed.total_revenue, summed.total_cash) == (1, D(50), D(40))

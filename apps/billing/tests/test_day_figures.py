@@ -1,7 +1,7 @@
 """What a day states beyond its payments, what does not agree, and the entry that all of it becomes."""
 
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal as D
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from apps.billing.reports.day import day_figures, describe, way_out
 from apps.billing.reports.tie_out import tie_out
 from apps.billing.services.charging import Charge, credit_bill, issue_bill
 from apps.billing.services.closing import close_day, finalize_day, is_clean, preparers, refresh_day
-from apps.billing.services.days import day_for, local_date
+from apps.billing.services.days import day_for
 from apps.billing.services.drawers import enter_terminal_total, move_cash
 from apps.billing.services.payments import refund_payment
 from apps.billing.services.wallets import pay_out, top_up
@@ -131,6 +131,36 @@ def test_nobody_signs_a_day_whose_drawer_is_not_counted(clinic):
     assert codes(finalize_day(close, by=clinic.manager)) == []
 
 
+def test_cash_that_no_drawer_of_its_day_holds_is_listed_with_its_amount(clinic):
+    drawer_of(clinic)
+    counted(take_cash(clinic, "40.00", day=clinic.yesterday).shift, "140.00", by=clinic.manager)
+    take_cash(clinic, "7.00")  # the drawer is of today now
+    assert codes(clinic.close(clinic.yesterday)) == []
+
+    take_cash(clinic, "5.00", day=clinic.yesterday)
+    top_up_cash(clinic, "3.00", day=clinic.yesterday)
+
+    close = refresh_day(clinic.close(clinic.yesterday), by=clinic.receptionist)
+    assert close.mismatch_details == [{"code": "CASH_IN_NO_DRAWER", "amount": "8.00"}]
+    assert not is_clean(close)
+    (drawer,) = close.breakdown["drawers"]
+    assert (drawer["expected"], drawer["difference"]) == ("140.00", "0.00")
+
+
+def test_cash_that_waits_for_a_drawer_is_told_by_nothing_before_its_count(clinic):
+    drawer_of(clinic)
+    before = take_cash(clinic, "40.00", day=clinic.yesterday).shift
+    take_cash(clinic, "7.00")
+    assert codes(clinic.close()) == []
+    counted(before, "140.00", by=clinic.manager)
+    assert codes(refresh_day(clinic.close(), by=clinic.receptionist)) == ["DRAWER_NOT_COUNTED"]
+
+
+def test_a_clinic_without_drawers_has_no_cash_outside_of_them(clinic):
+    take_cash(clinic, "20.00")
+    assert codes(clinic.close()) == []
+
+
 def test_a_terminal_is_held_against_card_payments_and_top_ups(clinic):
     clinic.pay(clinic.bill("30.00"), "30.00", "CARD")
     top_up(clinic.patient(), method="CARD", amount=D(20), by=clinic.receptionist)
@@ -154,6 +184,7 @@ def test_every_mismatch_says_what_it_is_and_how_it_is_mended(clinic):
         "NUMBER_GAP": {"document": "cash_movements", "count": 1},
         "DRAWER_DIFFERS": {"drawer": "Desk", "counted": "1.00", "expected": "2.00", "amount": "-1.00"},
         "DRAWER_NOT_COUNTED": {"drawer": "Desk"},
+        "CASH_IN_NO_DRAWER": {"amount": "5.00"},
         "TERMINAL_DIFFERS": {"said": "1.00", "taken": "2.00", "amount": "-1.00"},
         "WALLET_DIFFERS": {"patient": "P-1", "balance": "1.00", "amount": "2.00"},
     }
@@ -234,22 +265,27 @@ def test_what_is_late_says_which_z_it_is_late_for(clinic):
 # The edges -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shift", [date(2026, 3, 29), date(2025, 10, 26)])
-def test_the_last_tenth_of_a_second_and_the_first_are_two_days_also_when_clocks_change(clinic, shift):
-    zone = ZoneInfo("Europe/Amsterdam")
-    midnight = datetime(shift.year, shift.month, shift.day, tzinfo=zone)
-    last, first = midnight + timedelta(days=1) - timedelta(milliseconds=100), midnight + timedelta(days=1)
-    assert last.date() == shift
-    assert (last.hour, last.minute, last.second) == (23, 59, 59)
-    days = [local_date(clinic.administration, moment.astimezone(UTC)) for moment in (midnight, last, first)]
-    assert days == [shift, shift, shift + timedelta(days=1)]
+@pytest.mark.parametrize(("shift", "hours"), [(date(2026, 3, 29), 23), (date(2025, 10, 26), 25)])
+def test_the_last_tenth_of_a_second_and_the_first_are_two_days_also_when_clocks_change(
+    clinic, monkeypatch, shift, hours
+):
+    """Paid by the clock, which says UTC: at 23:59:59.9 and at 00:00:00, where the day begins and where it ends."""
+    before, after = shift - timedelta(days=1), shift + timedelta(days=1)
+    begins, ends = (
+        datetime.combine(day, time(), ZoneInfo("Europe/Amsterdam")).astimezone(UTC) for day in (shift, after)
+    )
+    assert ends - begins == timedelta(hours=hours)
+    tenth = timedelta(milliseconds=100)
+    bill = clinic.bill("15.00", day=before)
+    for moment, amount in ((begins - tenth, "1.00"), (begins, "2.00"), (ends - tenth, "4.00"), (ends, "8.00")):
+        monkeypatch.setattr("django.utils.timezone.now", lambda moment=moment: moment)
+        clinic.pay(bill, amount)
 
-    bill = clinic.bill("10.00", day=shift)
-    for moment, amount in ((last, "4.00"), (first, "6.00")):
-        clinic.pay(bill, amount, day=local_date(clinic.administration, moment.astimezone(UTC)))
-    figures = [day_figures(ClinicDay.objects.get(date=day)) for day in (shift, shift + timedelta(days=1))]
-    assert [day.total_cash for day in figures] == [D(4), D(6)]
-    assert [day.total_outstanding for day in figures] == [D(6), D(0)]
+    closes = [clinic.close(day) for day in (before, shift, after)]
+
+    assert [close.total_cash for close in closes] == [D(1), D(6), D(8)]
+    assert [close.total_outstanding for close in closes] == [D(14), D(8), D(0)]
+    assert [close.breakdown["methods"]["CASH"]["payments_count"] for close in closes] == [1, 2, 1]
 
 
 def test_two_equal_payments_of_one_patient_are_two(clinic):
@@ -393,3 +429,8 @@ def test_a_day_of_yen_is_stated_in_whole_yen(db):
     yen.pay(yen.bill("650"), "650")
     assert yen.close().breakdown["top_ups"]["CASH"]["total"] == "0"
     assert Bill.objects.get().gross == 650
+
+
+def test_a_mismatch_writes_what_is_negative_in_parentheses():
+    said = describe({"code": "TERMINAL_DIFFERS", "said": "1234.00", "taken": "1239.00", "amount": "-5.00"})
+    assert said == "The terminals say 1,234.00, the card payments and top-ups add up to 1,239.00: (5.00)."

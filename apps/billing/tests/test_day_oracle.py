@@ -200,7 +200,7 @@ def prove(clinic):
 
 
 @given(days=st.lists(DAY, min_size=1, max_size=3), reopened=st.integers(0, 2), added=st.integers(1, 9_999))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=PHASES)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=PHASES)
 def test_whatever_happens_on_a_day_its_report_and_its_entry_say_so(clinic, days, reopened, added):
     with transaction.atomic():
         world, closes = World(clinic), []

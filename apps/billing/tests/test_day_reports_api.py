@@ -9,9 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from apps.billing.models import ClinicDay, EndOfDayReconciliation
+from apps.billing.models import ClinicDay, EndOfDayReconciliation, Payment
 from apps.billing.reconciliation_service import ReconciliationService
 from apps.billing.reports.sealed import seal_of
+from apps.billing.reports.z_report import day_table, z_report
 from apps.billing.services.drawers import enter_terminal_total
 from apps.billing.tests.clinic import PASSWORD
 from apps.billing.tests.drawers import counted, day_of, drawer_of, take_cash, top_up_cash
@@ -252,3 +253,11 @@ def test_revisions_of_a_day_whose_cash_waits_tell_no_cash(clinic, office):
     told = office.get(f"{BASE}{made['id']}/revisions/").content.decode()
     assert "17.00" not in told
     assert "97.00" not in told
+
+
+def test_a_printed_report_names_the_methods_in_one_order(clinic):
+    clinic.pay(clinic.bill("65.00"), "65.00", method="CARD")
+    close = clinic.finalized()
+    close.refresh_from_db()  # as it is kept
+    rows = [row.cells[0] for row in day_table(z_report(close)).rows]
+    assert rows[1 : 1 + len(Payment.Method)] == [str(method.label) for method in Payment.Method]

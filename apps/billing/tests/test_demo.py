@@ -5,6 +5,7 @@ from decimal import Decimal as D
 
 import pytest
 from django.core.management import call_command
+from django.db import transaction
 from django.utils import timezone
 
 from apps.billing import checks
@@ -27,16 +28,27 @@ from apps.billing.models import (
 from apps.billing.reports.drawers import cash_hidden
 from apps.billing.services.closing import finalize_day, preparers
 from apps.billing.services.days import local_date
-from apps.core.models import Event, User
+from apps.core.models import Administration, Event, User
 from apps.ledger import checks as ledger_checks
 from apps.ledger.reports.sync_status import sync_status
 
 WEEKS = 35  # enough for everything that happens to happen
 
 
+@pytest.fixture(scope="module")
+def made(django_db_setup, django_db_blocker):
+    """Made once, in a transaction that is rolled back at the end."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield make_demo(days=WEEKS)
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def demo(db):
-    return make_demo(days=WEEKS)
+def demo(made):
+    """As it was made: what a test does is undone."""
+    with transaction.atomic():
+        yield Administration.objects.get(pk=made.pk)
+        transaction.set_rollback(True)
 
 
 def test_the_demo_has_something_to_find_on_every_page(demo):

@@ -2,9 +2,11 @@
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.core import mail as outbox
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -527,3 +529,10 @@ def test_home_leads_to_the_drawer_of_the_open_shift_and_before_that_to_opening_o
     names = ("billing_cash_movement", "billing_shift_count", "billing_shift_handover")
     assert pages == [url(name, shift.pk) for name in names]
     assert all(browser.get(page).status_code == 200 for page in pages)
+
+
+def test_every_form_of_the_desk_says_how_many_digits_its_currency_has():
+    """Without them its script ends before it has begun, and nothing is found while typing."""
+    forms = [path for path in Path(settings.BASE_DIR, "templates").rglob("*.html") if "data-desk" in path.read_text()]
+    assert len(forms) > 3
+    assert [path.name for path in forms if "data-digits" not in path.read_text()] == []

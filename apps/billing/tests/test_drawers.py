@@ -32,7 +32,7 @@ from apps.billing.models import (
     Payment,
     Shift,
 )
-from apps.billing.reports.drawers import cash_hidden, drawers_of, expected_in, in_no_drawer, terminal_totals
+from apps.billing.reports.drawers import cash_hidden, drawers_of, expected_in, terminal_totals
 from apps.billing.services.days import day_for
 from apps.billing.services.drawers import (
     change_drawer,
@@ -46,7 +46,16 @@ from apps.billing.services.drawers import (
     shift_for,
 )
 from apps.billing.tests.clinic import make_clinic
-from apps.billing.tests.drawers import cost_account, counted, day_of, drawer_of, petty_cash, take_cash, top_up_cash
+from apps.billing.tests.drawers import (
+    cost_account,
+    counted,
+    day_of,
+    drawer_of,
+    left_in_no_drawer,
+    petty_cash,
+    take_cash,
+    top_up_cash,
+)
 from apps.core.errors import AmountHasTooManyDigits, IdempotencyKeyOfAnother, NotAllowed
 from apps.core.models import Event
 from apps.ledger.models import Account
@@ -68,7 +77,7 @@ def test_without_a_drawer_cash_is_in_no_shift_and_nothing_is_hidden(clinic):
     assert take_cash(clinic, "20.00").shift is None
     assert not cash_hidden(day_of(clinic))
     assert drawers_of(day_of(clinic)) == []
-    assert in_no_drawer(day_of(clinic)) == D("20.00")
+    assert left_in_no_drawer(day_of(clinic)) == D("20.00")
 
 
 def test_the_first_cash_of_a_day_opens_a_shift_with_the_standard_float(clinic, drawer):
@@ -147,7 +156,7 @@ def test_a_drawer_not_counted_yesterday_stops_no_payment_today(clinic, drawer):
     counted(shift, "153.00", by=clinic.cashier)
     today = figures(day_of(clinic), drawer)
     assert (today.payments, today.top_ups, today.expected, today.difference) == (D(9), D(3), D(153), D(0))
-    assert in_no_drawer(day_of(clinic)) == 0
+    assert left_in_no_drawer(day_of(clinic)) == 0
     assert not cash_hidden(day_of(clinic))
 
 
@@ -185,7 +194,7 @@ def test_cash_for_a_day_whose_drawers_moved_on_is_in_no_drawer_and_said_so(clini
     take_cash(clinic, "7.00")
     assert take_cash(clinic, "5.00", day=clinic.yesterday).shift is None
     yesterday = day_of(clinic, clinic.yesterday)
-    assert in_no_drawer(yesterday) == D("5.00")
+    assert left_in_no_drawer(yesterday) == D("5.00")
     assert figures(yesterday, drawer).difference == 0
     assert not cash_hidden(yesterday)
 
@@ -197,7 +206,7 @@ def test_cash_from_before_the_first_drawer_was_set_up_is_in_none(clinic):
     counted(first, "101.00", by=clinic.manager)
     second = take_cash(clinic, "1.00").shift
     assert expected_in(second) == D("102.00")
-    assert in_no_drawer(day_of(clinic)) == D("9.00")
+    assert left_in_no_drawer(day_of(clinic)) == D("9.00")
     assert figures(day_of(clinic), drawer).payments == D("2.00")
 
 
@@ -544,4 +553,4 @@ def test_cash_that_names_no_shift_belongs_to_none_while_the_drawer_was_there(cli
     copy = {"administration": clinic.administration, "clinic_day": payment.clinic_day, "method": "CASH"}
     Payment.objects.create(**copy, bill=clinic.bill("9.00"), amount=D(9), taken_by=clinic.manager)
     assert expected_in(shift) == D("148.00")
-    assert in_no_drawer(day_of(clinic)) == D("9.00")
+    assert left_in_no_drawer(day_of(clinic)) == D("9.00")

@@ -162,8 +162,15 @@ def test_raw_sql_adds_nothing_to_a_counted_drawer(clinic, counted_shift):
 def test_raw_sql_counts_nothing_that_does_not_add_up(clinic, counted_shift):
     worse = '{"attempt": 9, "is_final": false, "expected": 1, "difference": 1}'
     assert law_broken_by(lambda: copied("drawercount", worse)) == "final_count_has_difference"
-    wrong = '{"attempt": 9, "denominations": [{"value": "5.00", "count": 1}]}'
-    assert law_broken_by(lambda: copied("drawercount", wrong)) == "count_equals_denominations"
+    for pieces in (  # 106.00 was counted
+        '[{"value": "5.00", "count": 1}]',
+        '[{"value": "53.00", "count": 3}, {"value": "53.00", "count": -1}]',
+        '[{"value": "106.00", "count": 1}, {"value": "5.00"}]',
+        '[{"value": "106.00", "count": 1}, {"value": "-5.00", "count": 0}]',
+        '{"value": "106.00", "count": 1}',
+    ):
+        wrong = f'{{"attempt": 9, "denominations": {pieces}}}'
+        assert law_broken_by(lambda wrong=wrong: copied("drawercount", wrong)) == "count_equals_denominations"
     assert law_broken_by(lambda: copied("drawercount", '{"revision": 2, "difference": 9}')) == (
         "final_count_has_difference"
     )

@@ -128,7 +128,7 @@ def test_a_drawer_says_what_was_done_to_it(clinic, steps):
             put_in = sum(one.amount for one in TopUp.objects.filter(**cash))
             assert (said.payments - said.refunds, said.top_ups) == (paid, put_in)
             assert all(payment.shift for payment in Payment.objects.filter(**cash))
-            assert in_no_drawer(day) == 0
+            assert in_no_drawer(paid + put_in, [said]) == 0
             waits = shifts[-1].closed_at is None
             assert cash_hidden(day) is waits
             assert (said.counted is None) is waits

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from apps.billing.admin.leaks import told
 from apps.billing.models import Leak
-from apps.billing.services.leaks import refresh_leaks
+from apps.billing.services.leaks import dismiss_leak, refresh_leaks
 from apps.billing.tests.leaking import clinic_day, given, visit_of
 from apps.ledger.models import Account, JournalEntry
 
@@ -36,6 +37,31 @@ def test_the_list_says_what_it_is_worth_and_leads_to_what_mends_it(clinic, clien
     assert "65.00" in page
     assert reverse("admin:billing_visit_bill", args=[lab.visit_id]) in page
     assert "leak_class__exact=UNBILLED" in page  # the bar of its class leads to its rows
+
+
+def test_the_list_shows_the_open_ones_unless_others_are_asked_for(clinic, client, lab):
+    leak = kept(clinic)
+    client.force_login(clinic.manager)
+
+    def listed(**asked):
+        return [one.pk for one in client.get(LEAKS, asked).context["cl"].queryset]
+
+    assert listed() == listed(state__exact="OPEN") == listed(state__exact="no such state") == [leak.pk]
+    assert (
+        f'href="{LEAKS}?administration__id__exact={clinic.administration.pk}"' in client.get("/admin/").content.decode()
+    )
+    dismiss_leak(leak, reason="Study", by=clinic.manager)
+    assert listed() == []
+    assert listed(state__exact="DISMISSED") == listed(state__exact="all") == [leak.pk]
+    assert "leak is open" not in client.get("/admin/").content.decode()
+
+
+def test_home_says_how_many_leaks_are_open_and_what_they_are_worth(clinic, client, lab):
+    kept(clinic)
+    for role in ("receptionist", "manager", "accountant"):
+        client.force_login(clinic.people[role])
+        context = client.get("/admin/").context
+        assert context["leaks"] == {"count": 1, "sum": 65}, role
 
 
 def test_a_leak_has_a_page_where_only_a_manager_dismisses(clinic, client, lab):
@@ -75,3 +101,28 @@ def test_the_accountant_posts_unbilled_care_at_the_end_of_a_period(clinic, clien
     entry = JournalEntry.objects.get(source_type="care_accrual")
     assert answer.headers["Location"] == reverse("admin:ledger_journalentry_change", args=[entry.pk])
     assert "It was posted" in client.get(page).content.decode()
+
+
+def test_what_a_rule_noted_is_told_in_words_and_as_people_read_it(clinic, client):
+    of = {"administration": clinic.administration, "day": clinic.today, "entity_id": clinic.patient().pk}
+    facts = {
+        "bill": 7,
+        "code": "C10",
+        "percentage": "25.0000",
+        "paid": "-65.0000",
+        "from": "CASH",
+        "late_for": "2026-03-03",
+    }
+    leak = Leak.objects.create(rule="L09", leak_class="UNDERBILLED", entity_type="discount", facts=facts, **of)
+    number = Leak.objects.create(rule="L10", leak_class="TAMPERED", entity_type="bill", facts={"number": 12}, **of)
+    assert {str(word): str(fact) for word, fact in told(leak)} == {
+        "Bill": "B-000007",
+        "Service": "C10",
+        "Of the price": "25 %",
+        "Paid": "EUR\u00a0(65.00)",
+        "Given back by": "Cash",
+        "Entered late, for": "Tuesday 3 March 2026",
+    }
+    assert told(number) == [("Number", "CN-000012")]
+    client.force_login(clinic.manager)
+    assert "EUR\u00a0(65.00)" in client.get(reverse("admin:billing_leak_change", args=[leak.pk])).content.decode()

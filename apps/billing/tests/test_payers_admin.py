@@ -8,6 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.billing.models import Claim, ClaimSettlement, Cover, Remittance, Tariff, WriteOff
+from apps.billing.services.claims import reject_claim
+from apps.billing.services.covers import enrol_patient
+from apps.billing.services.tariffs import set_tariff
 from apps.billing.services.writing_off import propose
 from apps.billing.tests.clinic import make_clinic
 from apps.billing.tests.covered import claimed, remit
@@ -33,7 +36,7 @@ def test_the_list_of_claims_says_what_comes_next_and_what_payers_owe_by_age(clin
     claimed(clinic, "40.00", submitted=False)
     claimed(clinic, "30.00", submitted=clinic.today - timedelta(days=70))
     page = text(sign_in(clinic.accountant).get(f"{AT}claim/"))
-    for words in ("What payers owe by age", "Zorgkas", "submit it", "enter what the payer answers", "age=61"):
+    for words in ("What payers owe by age", "Zorgkas", "submit it", "enter the answer", "age=61"):
         assert words in page
     filtered = text(sign_in(clinic.accountant).get(f"{AT}claim/?age=61&open=yes"))
     assert "C-000002" in filtered
@@ -101,6 +104,26 @@ def test_a_remittance_is_typed_beside_the_claims_and_posted_once(clinic, sign_in
     assert "A claim is settled within what is open of it." in settled
     foreign = text(client.post(assign, {f"PAID-{remittance.pk.hex}": "1", "key": "k-5"}))
     assert "not one of this payer" in foreign
+
+
+def test_each_part_that_a_payer_does_not_pay_has_its_reason(clinic, sign_in):
+    claim = claimed(clinic, "100.00")
+    page, key = f"{AT}remittance/add/?payer={claim.payer_id}", claim.pk.hex
+    form = {
+        "amount": "70", "received_on": str(clinic.today), "key": "k-1", f"PAID-{key}": "70",
+        f"ADJUSTMENT-{key}": "20", f"why-ADJUSTMENT-{key}": "Rebate of the contract",
+        f"PATIENT-{key}": "10", f"why-PATIENT-{key}": "Deductible",
+    }  # fmt: skip
+    client = sign_in(clinic.accountant)
+    dropped = text(client.post(page, {**form, f"why-WITHHOLDING-{key}": "Tax"}))
+    assert "Type the amount that the reason is for." in dropped
+    client.post(page, {**form, "key": "k-2"})
+    assert dict(ClaimSettlement.objects.values_list("kind", "reason")) == {
+        "PAID": "",
+        "ADJUSTMENT": "Rebate of the contract",
+        "PATIENT": "Deductible",
+    }
+    assert "Deductible" in text(client.get(f"{AT}remittance/{Remittance.objects.get().pk}/change/"))
 
 
 def test_what_a_rule_refuses_keeps_what_was_typed(clinic, sign_in):
@@ -191,3 +214,67 @@ def test_pages_ask_no_more_when_they_grow(clinic, sign_in):
         with CaptureQueriesContext(connection) as after:
             text(client.get(page))
         assert len(after) == len(before), page
+
+
+def test_a_cover_is_replaced_from_a_day_on(clinic, sign_in):
+    cover = enrol_patient(
+        clinic.patient(), payer=clinic.payer(), member_number="77", valid_from=clinic.yesterday, by=clinic.receptionist
+    )
+    client, page = sign_in(clinic.receptionist), f"{AT}cover/{cover.pk}/"
+    assert f"{page}replace/" in text(client.get(f"{page}change/"))
+    form = {
+        "payer": str(clinic.payer("HMO").pk),
+        "member_number": "H-1",
+        "valid_from": str(clinic.yesterday),
+        "key": "1",
+    }
+    assert "ends on or after the day on which it begins" in text(client.post(f"{page}replace/", form))
+    form |= {"valid_from": str(clinic.today), "key": "2"}
+    for _ in range(2):
+        client.post(f"{page}replace/", form)
+    assert list(
+        Cover.objects.order_by("id").values_list("payer__name", "member_number", "valid_from", "valid_until")
+    ) == [
+        ("Zorgkas", "77", clinic.yesterday, clinic.yesterday),
+        ("Hygeia", "H-1", clinic.today, None),
+    ]
+    holds = client.get(f"{AT}cover/?holds=yes").context["cl"].queryset
+    assert [one.member_number for one in holds] == ["H-1"]
+    assert "It has ended." in text(client.get(f"{page}change/"))
+
+
+def test_a_tariff_is_replaced_from_its_row(clinic, sign_in):
+    service, payer = clinic.service("65.00"), clinic.payer()
+    set_tariff(payer=payer, service=service, price=D(50), co_pay=D(5), valid_from=clinic.yesterday, by=clinic.owner)
+    client = sign_in(clinic.manager)
+    page = f"{AT}payer/{payer.pk}/tariff/?service={service.code}"
+    assert page.split("/admin")[1] in text(client.get(f"{AT}payer/{payer.pk}/change/"))
+    first = client.get(page).context["form"].initial
+    assert (first["service"], first["price"], first["co_pay"], first["valid_from"]) == (
+        service.code,
+        50,
+        5,
+        clinic.today,
+    )
+
+
+def test_home_says_which_claims_wait_for_somebody_here(clinic, sign_in):
+    claimed(clinic, "40.00", submitted=False)
+    claimed(clinic, "30.00")
+    rejected = claimed(clinic, "20.00")
+    reject_claim(rejected, reason="Not covered", by=clinic.manager)
+    waiting = sign_in(clinic.accountant).get("/admin/").context["claims"]
+    assert [(one["status"], one["count"], one["sum"]) for one in waiting] == [("DRAFT", 1, 40), ("REJECTED", 1, 20)]
+    for one in waiting:
+        assert sign_in(clinic.accountant).get(one["link"]).context["cl"].result_count == 1
+    assert "claims" not in sign_in(clinic.receptionist).get("/admin/").context
+
+
+def test_the_page_of_a_patient_leads_to_what_happened_to_them(clinic, sign_in):
+    patient = clinic.patient()
+    clinic.bill("65.00")
+    clinic.fill_wallet("12.00")
+    enrol_patient(patient, payer=clinic.payer(), valid_from=clinic.yesterday, by=clinic.receptionist)
+    page = text(sign_in(clinic.receptionist).get(f"{AT}patient/{patient.pk}/change/"))
+    for words in ("EUR\u00a065.00", "EUR\u00a012.00", "Zorgkas", f"{AT}visit/?q=P-1&amp;", f"{AT}bill/?q=P-1&amp;"):
+        assert words in page

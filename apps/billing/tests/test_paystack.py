@@ -32,37 +32,19 @@ from apps.billing.errors import (
     ProviderRefused,
     ProviderUnreachable,
 )
-from apps.billing.models import ClinicDay, Payment, PaystackEvent, PaystackSettlement, PaystackTransaction, TopUp
+from apps.billing.models import Payment, PaystackEvent, PaystackSettlement, PaystackTransaction, TopUp
 from apps.billing.reports.paystack import mismatches_of
+from apps.billing.services import catching_up
 from apps.billing.services import paystack as services
 from apps.billing.services.payments import owed, refund_payment
 from apps.billing.services.wallets import balance_of, top_up
-from apps.billing.tasks import catch_up_with_provider, handle_provider_message, verify_provider_payments
+from apps.billing.tasks import catch_up_with_provider, verify_provider_payments
 from apps.billing.tests.clinic import make_clinic
-from apps.billing.tests.paystack_site import PaystackSite
+from apps.billing.tests.providing import EMAIL, codes, connected, handled, linked, message_about, today_of
 from apps.core.errors import NotAllowed, refusal_for
 from apps.core.models import Event, Job
 
 D = Decimal
-EMAIL = "somebody@patients.example"
-
-
-@pytest.fixture
-def provider():
-    with PaystackSite() as site:
-        yield site
-
-
-def connected(clinic, provider, settings):
-    settings.PAYSTACK_SECRET_KEYS = {str(clinic.administration.pk): provider.key}
-    settings.PAYSTACK_URL = provider.url
-    return clinic
-
-
-@pytest.fixture
-def shop(clinic, provider, settings):
-    """The clinic, connected to the provider."""
-    return connected(clinic, provider, settings)
 
 
 def address_of(clinic):
@@ -78,32 +60,6 @@ def told(client, clinic, provider, body, *, signature=None):
 
 def charged(provider, reference):
     return provider.message("charge.success", {"reference": reference, "amount": 1, "status": "success"})
-
-
-def message_about(clinic, provider, reference, event="charge.success"):
-    body = provider.message(event, {"reference": reference, "amount": 999_999, "at": time.monotonic_ns()})
-    services.take_message(clinic.administration.pk, body, provider.signed(body))
-    return PaystackEvent.objects.filter(administration=clinic.administration).latest("id")
-
-
-def handled(message):
-    """The message once somebody asked the provider about it."""
-    handle_provider_message(str(message.pk))
-    message.refresh_from_db()
-    return message
-
-
-def linked(clinic, bill, amount=None):
-    amount = None if amount is None else D(amount)
-    return services.initialize_payment(bill, email=EMAIL, amount=amount, by=clinic.receptionist).reference
-
-
-def today_of(clinic):
-    return ClinicDay.objects.get_or_create(administration=clinic.administration, date=clinic.today)[0]
-
-
-def codes(clinic):
-    return [found["code"] for found in mismatches_of(today_of(clinic))]
 
 
 # Messages ------------------------------------------------------------------------------------------------------------
@@ -556,29 +512,6 @@ def test_mismatches_ask_the_same_number_of_questions_of_many_payments(shop, prov
     assert len(many) == len(few)
 
 
-# Payouts -------------------------------------------------------------------------------------------------------------
-
-
-def test_a_payout_is_kept_with_the_payments_that_it_pays_out(shop, provider):
-    provider.per_page = 1
-    references = [linked(shop, shop.bill("65.00")), linked(shop, shop.bill("35.00"))]
-    provider.paid(references[0], 6500)
-    provider.paid(references[1], 3500)
-    provider.payout(359143, *references)
-    provider.payout(359144, references[0], currency="NGN")
-    for _again in range(2):
-        assert services.fetch_settlements(shop.administration, timezone.now() - timedelta(days=3)) == 1
-    settlement = PaystackSettlement.objects.get()
-    assert str(settlement) == "PSTK_359143"
-    assert (settlement.gross, settlement.fees, settlement.net) == (D(100), D(1), D(99))
-    assert settlement.settled_on == timezone.now().date()
-    assert set(settlement.transactions.values_list("reference", flat=True)) == set(references)
-    assert Payment.objects.count() == 2  # the payout told of them first
-    provider.settlements["359143"]["status"] = "processed"
-    services.fetch_settlements(shop.administration, timezone.now() - timedelta(days=3))
-    assert PaystackSettlement.objects.get().status == "processed"
-
-
 # What is sent, and what is not ---------------------------------------------------------------------------------------
 
 
@@ -850,7 +783,7 @@ def test_messages_and_payouts_are_read_as_they_came(shop, provider, client):
     handled(message_about(shop, provider, "r-404"))
     provider.paid("r-1", 6500)
     provider.payout(7, "r-1")
-    services.fetch_settlements(shop.administration, timezone.now() - timedelta(days=1))
+    catching_up.fetch_settlements(shop.administration, timezone.now() - timedelta(days=1))
     assert "r-404" in client.get("/admin/billing/paystackevent/?handled=refused").content.decode()
     assert "r-404" not in client.get("/admin/billing/paystackevent/?handled=no").content.decode()
     settlement = PaystackSettlement.objects.get()

@@ -86,7 +86,7 @@ def play(clinic, steps, days):
 
 
 @given(steps=STEPS, order=st.permutations(range(DAYS)))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=PHASES)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=PHASES)
 def test_figures_follow_from_rows_and_books_from_figures(clinic, steps, order):
     days = [clinic.today - timedelta(days=back) for back in reversed(range(DAYS))]
     with transaction.atomic():

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from apps.billing.errors import LeakNeedsReason, LeakNotOpen
 from apps.billing.models import Leak, Order
 from apps.billing.reports.leaks import Scope, find
-from apps.billing.services.leaks import LeaksOfDay, dismiss_leak, refresh_leaks
+from apps.billing.reports.leaks.figures import LeaksOfDay, leaks_of
+from apps.billing.services.leaks import dismiss_leak, refresh_leaks
 from apps.billing.tests.clinic import make_clinic
 from apps.billing.tests.leaking import billed, clinic_day, credited, given, line, visit_of
 from apps.core.errors import NotAllowed
@@ -29,7 +30,9 @@ def lab(clinic):
 
 
 def refresh(clinic, day=None):
-    return refresh_leaks(clinic_day(clinic, day))
+    wanted = clinic_day(clinic, day)
+    refresh_leaks(wanted)
+    return leaks_of(wanted)
 
 
 def bill_it(clinic, order, price="65.00", **more):

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal as D
+from importlib import import_module
 
 import pytest
 
@@ -17,7 +18,7 @@ from apps.billing.errors import (
     TakenBackBeyondSettled,
     WriteOffNotApproved,
 )
-from apps.billing.models import Claim, ClaimSettlement, Outstanding, Remittance
+from apps.billing.models import Claim, ClaimSettlement, Outstanding, PaystackSettlement, Remittance
 from apps.billing.reports.claims import claim_of
 from apps.billing.services.catalogue import register_payer
 from apps.billing.services.payments import owed
@@ -261,3 +262,65 @@ def test_raw_sql_settles_nothing_beyond_what_is_open(answered, kind, amount, law
         FROM billing_claimsettlement LIMIT 1
     """
     assert law_broken_by(lambda: sql(statement, kind, D(amount))) == law
+
+
+@pytest.mark.parametrize(
+    ("of", "kind", "amount", "law"),
+    [
+        (None, "PAID", "-1.00", "claim_settlement_takes_back"),
+        ("of another kind", "PAID", "-1.00", "claim_settlement_takes_back"),
+        ("of another claim", "PAID", "-1.00", "claim_settlement_takes_back"),
+        ("itself taken back", "PAID", "-1.00", "claim_settlement_takes_back"),
+        ("the first", "PAID", "-20.01", "claim_settlement_takes_back"),  # 60.00, of which 40.00 was taken back
+        ("the first", "PAID", "1.00", "claim_settlement_taken_back_is_negative"),
+        ("the first", "PAID", "-20.00", None),
+    ],
+)
+def test_raw_sql_takes_back_no_other_settlement_than_it_names_and_no_more_of_it(clinic, of, kind, amount, law):
+    claim, other = claimed(clinic, "100.00"), claimed(clinic, "100.00")
+    rows = remit(
+        clinic, "95.00",
+        (claim, "PAID", "60.00"), (claim, "PAID", "20.00"), (claim, "ADJUSTMENT", "10.00"), (other, "PAID", "15.00"),
+    ).settlements  # fmt: skip
+    first = rows.get(amount=D("60.00"))
+    named = {
+        "the first": first,
+        "of another kind": rows.get(kind="ADJUSTMENT"),
+        "of another claim": rows.get(claim=other),
+        "itself taken back": take_back(first, amount=D("40.00"), reason="wrong claim", by=clinic.accountant),
+    }
+    statement = """
+        INSERT INTO billing_claimsettlement (id, administration_id, clinic_day_id, claim_id, remittance_id, kind,
+                                             amount, takes_back_id, reason, at, source)
+        SELECT gen_random_uuid(), administration_id, clinic_day_id, claim_id, remittance_id, %s, %s, %s, '', now(), ''
+        FROM billing_claimsettlement WHERE id = %s
+    """
+    row = named.get(of)
+    insert = (statement, kind, D(amount), row and row.pk, first.pk)
+    if law:
+        assert law_broken_by(lambda: sql(*insert)) == law
+    else:
+        sql(*insert)
+
+
+def test_an_upgrade_names_what_was_taken_back_before_and_the_currency_of_payouts(committed, owner_connection):
+    clinic = make_clinic()
+    (settlement,) = remit(clinic, "60.00", (claimed(clinic, "60.00"), "PAID", "60.00")).settlements.all()
+    back = take_back(settlement, amount=D("25.00"), reason="wrong claim", by=clinic.accountant)
+    amounts = {"gross": D(5), "fees": D(0), "net": D(5)}
+    payout = PaystackSettlement.objects.create(
+        administration=clinic.administration, provider_id="1", status="success", currency="", **amounts
+    )
+    as_before = """
+        ALTER TABLE billing_claimsettlement DISABLE TRIGGER USER;
+        UPDATE billing_claimsettlement SET takes_back_id = NULL;
+        SET CONSTRAINTS ALL IMMEDIATE;
+        ALTER TABLE billing_claimsettlement ENABLE TRIGGER USER;
+    """
+    owner_connection.execute(as_before)
+    owner_connection.execute(import_module("apps.billing.migrations.0008_what_was_taken_back").FILL)
+    owner_connection.commit()
+    back.refresh_from_db()
+    payout.refresh_from_db()
+    assert (back.takes_back, payout.currency) == (settlement, "EUR")
+    assert law_broken_by(lambda: sql("UPDATE billing_claimsettlement SET amount = 1")) == "claim_settlement_append_only"

@@ -207,6 +207,46 @@ def test_in_a_closed_period_the_difference_alone_is_posted_on_the_first_open_day
     assert findings(clinic) == []
 
 
+def test_a_difference_whose_vat_rounds_to_nothing_reaches_the_return_by_its_base(clinic, last_month):
+    """EUR 0.02 at 21% is no VAT: no line is of nothing, so the turnover stands in the line of its revenue alone. The
+    next difference that has VAT says what all of it was reckoned on."""
+    hundred, cents = (clinic.service(price, "HIGH", includes_vat=False) for price in ("100.00", "0.02"))
+
+    def sell(service):
+        bill = issue_bill(patient=clinic.patient(), charges=[Charge(service)], day=last_month, by=clinic.receptionist)
+        clinic.pay(bill, str(bill.gross), day=last_month)
+
+    def posted(close):
+        return {
+            (line.account.purpose, line.vat_role, line.debit - line.credit, line.vat_base)
+            for line in close.entry.lines.select_related("account")
+        }
+
+    def return_of_the_month():
+        month = Period.objects.covering(clinic.administration, last_month)
+        report = vat_by_code(clinic.administration, month.first_day, month.last_day)
+        return report.turnover, report.vat_owed
+
+    sell(hundred)
+    second = reopen_day(clinic.finalized(last_month), reason=REASON, by=clinic.owner)
+    sell(cents)
+    shut(clinic, last_month)
+    second = finalize_day(second, by=clinic.manager)
+    assert posted(second) == {("cash_drawer", "", D("0.02"), None), ("revenue_consultation", "BASE", D("-0.02"), None)}
+    assert return_of_the_month() == (D("100.02"), D("21.00"))
+
+    third = reopen_day(second, reason=REASON, by=clinic.owner)
+    sell(hundred)
+    third = finalize_day(third, by=clinic.manager)
+    assert posted(third) == {
+        ("cash_drawer", "", D("121.00"), None),
+        ("revenue_consultation", "BASE", D("-100.00"), None),
+        ("output_vat", "TAX", D("-21.00"), D("100.02")),
+    }
+    assert return_of_the_month() == (D("200.02"), D("42.00"))
+    assert findings(clinic) == []
+
+
 def test_in_a_closed_period_nothing_is_posted_when_nothing_changed(clinic, signed, last_month):
     revision = reopen_day(signed, reason=REASON, by=clinic.owner)
     shut(clinic, last_month)

@@ -228,7 +228,7 @@ def test_a_wallet_made_by_hand_begins_with_nothing(clinic):
     assert balance_of(patient) == 0
 
 
-def test_a_check_finds_a_balance_that_was_written_behind_the_laws(committed, owner_connection):
+def test_a_check_finds_a_balance_that_was_written_behind_the_laws(owned):
     clinic = make_clinic()
     put_in(clinic, "50")
     clinic.pay(clinic.bill("30.00"), "30.00", "WALLET")
@@ -237,8 +237,8 @@ def test_a_check_finds_a_balance_that_was_written_behind_the_laws(committed, own
         return [finding.facts for finding in wallets_hold_their_movements(clinic.administration, date.max)]
 
     assert found() == []
-    owner_connection.execute("ALTER TABLE billing_wallet DISABLE TRIGGER USER")
-    owner_connection.execute("UPDATE billing_wallet SET balance = 500")
+    owned.execute("ALTER TABLE billing_wallet DISABLE TRIGGER USER")
+    owned.execute("UPDATE billing_wallet SET balance = 500")
     assert found() == [{"balance": D(500), "found": D(20)}]
 
 

@@ -2,20 +2,22 @@
 
 import logging
 from datetime import timedelta
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage, storages
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from apps.core.events import record
 from apps.core.models import Administration, Upload, User
-from apps.core.permissions import Act, require
+from apps.core.permissions import Act, may, require, roles_of
 from apps.core.uploads.checks import inspect
+from apps.core.uploads.kinds import PURPOSES
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,15 @@ def store_upload(file: BinaryIO, *, administration: Administration, purpose: str
         facts = {"purpose": purpose, "file_type": found.media_type, "file_size": found.size, "sha256": found.sha256}
         record("core.file_uploaded", upload, by=by, **facts)
     return upload
+
+
+def readable_by(user: User, rows: Any) -> Any:
+    """Of ``rows`` those that ``user`` may read: what some files are for is not for everybody who reads files."""
+    for name, purpose in PURPOSES.items():
+        if purpose.read_act != Act.READ_FILES:
+            allowed = [pk for pk in roles_of(user) if may(user, purpose.read_act, pk)]
+            rows = rows.exclude(~Q(administration__in=allowed), purpose=name)
+    return rows
 
 
 @transaction.atomic

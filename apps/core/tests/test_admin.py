@@ -326,3 +326,9 @@ def test_an_address_that_is_not_there_says_so_in_our_look(client, owner):
 def test_the_language_is_switched_from_the_user_menu(client, owner, language):
     assert client.post("/i18n/setlang/", {"language": language, "next": "/admin/"}).headers["Location"] == "/admin/"
     assert f'lang="{language}"' in client.get("/admin/").content.decode()
+
+
+def test_a_list_that_shows_all_does_not_offer_to_show_all(client, clinic, owner):
+    client.force_login(owner)
+    assert "Show all" not in client.get("/admin/core/membership/").content.decode()
+    assert "Show all" in client.get("/admin/core/membership/?role__exact=owner").content.decode()

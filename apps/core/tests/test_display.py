@@ -5,7 +5,7 @@ import pytest
 from django.template import engines
 from django.utils import translation
 
-from apps.core.display import NOTHING, amount, day, figure, moment, money, status
+from apps.core.display import NOTHING, amount, clock, day, figure, moment, money, status
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,9 @@ def test_templates_show_amounts_and_dates_by_the_same_functions():
     page = engines["django"].from_string("{% load daybook %}{{ sum|money:'EUR' }}, {{ on|day }}")
     shown = page.render({"sum": Decimal("3205.4"), "on": date(2026, 3, 3)})
     assert shown == "EUR\N{NO-BREAK SPACE}3,205.40, Tuesday 3 March 2026"
+
+
+def test_a_moment_beside_its_own_day_is_a_clock_and_beside_another_day_whole():
+    late = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)  # past midnight in Amsterdam
+    assert clock(late, date(2026, 3, 4), "Europe/Amsterdam") == "00:30"
+    assert clock(late, date(2026, 3, 3), "Europe/Amsterdam") == "Wed 4 Mar 2026 00:30"

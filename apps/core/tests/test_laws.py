@@ -62,22 +62,22 @@ def test_the_application_may_not_empty_a_protected_table(event):
         cursor.execute("TRUNCATE core_event CASCADE")
 
 
-@pytest.mark.parametrize(
-    ("statement", "law"),
-    [
-        ("UPDATE core_event SET name = 'x'", "event_append_only"),
-        ("DELETE FROM core_event", "event_append_only"),
-        ("TRUNCATE core_event CASCADE", "no_truncate"),
-        ("TRUNCATE core_counter CASCADE", "no_truncate"),
-        ("TRUNCATE ledger_journalentry CASCADE", "no_truncate"),
-        ("TRUNCATE billing_payment CASCADE", "no_truncate"),
-    ],
-)
+OWNERS_ATTEMPTS = {
+    "UPDATE core_event SET name = 'x'": "event_append_only",
+    "DELETE FROM core_event": "event_append_only",
+    "TRUNCATE core_event CASCADE": "no_truncate",
+    "TRUNCATE core_counter CASCADE": "no_truncate",
+    "TRUNCATE ledger_journalentry CASCADE": "no_truncate",
+    "TRUNCATE billing_payment CASCADE": "no_truncate",
+}
+
+
 @pytest.mark.parametrize("ignore", [False, True], ids=["", "with triggers switched off"])
-def test_the_owner_cannot_break_a_law_either(committed, event, owner_connection, statement, law, ignore):
+def test_the_owner_cannot_break_a_law_either(committed, event, owner_connection, ignore):
     if ignore:
         owner_connection.execute("SELECT set_config('pgtrigger.ignore', %s, false)", [EVERY_TRIGGER])
-    assert law_broken_by_owner(owner_connection, statement) == law
+    refused = {statement: law_broken_by_owner(owner_connection, statement) for statement in OWNERS_ATTEMPTS}
+    assert refused == OWNERS_ATTEMPTS
 
 
 def test_bulk_operations_meet_the_same_law(event):
@@ -86,19 +86,19 @@ def test_bulk_operations_meet_the_same_law(event):
     assert isinstance(refusal_for(refused.value), AppendOnly)
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "INSERT INTO core_counter (administration_id, series, last) VALUES (%s, 'bill', 41)",
-        "UPDATE core_counter SET last = 41 WHERE administration_id = %s",
-        "DELETE FROM core_counter WHERE administration_id = %s",
-    ],
+COUNTER_BY_HAND = (
+    "INSERT INTO core_counter (administration_id, series, last) VALUES (%s, 'bill', 41)",
+    "UPDATE core_counter SET last = 41 WHERE administration_id = %s",
+    "DELETE FROM core_counter WHERE administration_id = %s",
 )
-def test_a_counter_cannot_be_moved_by_hand(committed, owner_connection, statement):
+
+
+def test_a_counter_cannot_be_moved_by_hand(committed, owner_connection):
     clinic = AdministrationFactory()
     Counted.give_a_number(clinic)
-    assert law_broken_by(statement, clinic.pk) == "counter_counts_documents"
-    assert law_broken_by_owner(owner_connection, statement, clinic.pk) == "counter_counts_documents"
+    for statement in COUNTER_BY_HAND:
+        assert law_broken_by(statement, clinic.pk) == "counter_counts_documents"
+        assert law_broken_by_owner(owner_connection, statement, clinic.pk) == "counter_counts_documents"
 
 
 class Counted:

@@ -36,6 +36,12 @@ def peak(process):
 
 
 @pytest.fixture
+def process_env(process_env):
+    """A site of its own: how far another test made it grow would hide how far this one does."""
+    return process_env | {"STARTED_FOR": __name__}
+
+
+@pytest.fixture
 def send(site):
     person = member(AdministrationFactory(), Membership.Role.CASHIER)
     token = refresh_token(person).access_token

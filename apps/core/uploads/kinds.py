@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from apps.core.permissions import Act
 from apps.core.uploads.images import check_jpeg, check_png
 from apps.core.uploads.markup import check_books, check_xml
 from apps.core.uploads.pdf import check_pdf
@@ -33,6 +34,8 @@ KINDS: dict[str, Kind] = {
     "jpeg": _JPEG,
     "xlsx": Kind(_XLSX, check_workbook, b"PK\x03\x04"),
     "csv": Kind("text/csv", check_csv),
+    "tsv": Kind("text/tab-separated-values", check_csv),
+    "toml": Kind("application/toml", check_csv),
     "xml": Kind("application/xml", check_xml),
     "xaf": Kind("application/xml", check_books),
     "ofx": Kind("application/x-ofx", check_ofx),
@@ -46,17 +49,21 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a file is sent for: the extensions that are taken, the most bytes, and who judges a kind otherwise here."""
+    """What a file is sent for: the extensions that are taken, the most bytes, who judges a kind otherwise here, and
+    what a role must allow to read it."""
 
     extensions: tuple[str, ...]
     most_bytes: int = 10 * MB
     checks: Mapping[str, Callable[[BinaryIO], None]] = field(default_factory=dict)
+    read_act: Act = Act.READ_FILES
 
 
 PURPOSES: dict[str, Purpose] = {
     "attachment": Purpose(("pdf", "png", "jpg", "jpeg", "xlsx", "csv")),
     "document": Purpose(("pdf", "png", "jpg", "jpeg", "xml"), 20 * MB),
     "books": Purpose(("csv", "xml", "xaf"), 100 * MB, {"xml": check_books}),
+    # A clinic's files and their mapping. They hold patients' names, which not everybody may know who reads files.
+    "import": Purpose(("csv", "tsv", "txt", "toml"), 100 * MB, {"txt": check_csv}, Act.MANAGE_SETTINGS),
     "statement": Purpose(("csv", "xml", "ofx", "qfx", "sta", "940", "mt940", "txt"), 20 * MB),
 }
 

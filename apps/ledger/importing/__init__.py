@@ -1,7 +1,7 @@
 """Books as files say them: charts, trial balances and entries from CSV, XAF and SAF-T Financial.
 
 A reader turns a file into the plain classes of ``books``, each with the line it stands on, and notes what is wrong
-with it; it knows nothing of the database. ``services.importing`` holds it against the books and writes.
+with it; it knows nothing of the database. ``services.surveying`` holds it against the books, ``writing_books`` writes.
 """
 
 from typing import BinaryIO

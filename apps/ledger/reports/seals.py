@@ -77,13 +77,15 @@ def hashes(entries: str, *passed: str) -> str:
 class Kind:
     """What a seal covers of documents of one model: its columns, its free texts, and the rows that are part of it.
 
-    Columns that a model gets later are no part of what was sealed, so they are listed here and not read from it.
+    ``later`` are columns that the model got after documents of it were sealed. They count by their names, where they
+    are filled: what was sealed before has nothing there, and proves as it did.
     """
 
     model: type[models.Model]
     columns: str
     texts: str = ""
     parts: "Parts | None" = None
+    later: str = ""
 
     @property
     def label(self) -> str:
@@ -100,16 +102,26 @@ class Parts:
     columns: str
 
 
-def _list_of(row: str, model: type[models.Model], columns: str) -> str:
-    """SQL of the JSON array of ``columns``, written as ``_json`` does by the type of each."""
+def _value(row: str, model: type[models.Model], column: str) -> str:
+    """SQL of a column, written as ``_json`` does by its type."""
     fields: dict[str | None, Any] = {field.column: field for field in model._meta.concrete_fields}
+    if isinstance(fields[column], models.DateTimeField):
+        return f"to_char({row}.{column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+    return f"{row}.{column}::text" if isinstance(fields[column], models.DecimalField) else f"{row}.{column}"
 
-    def value(column: str) -> str:
-        if isinstance(fields[column], models.DateTimeField):
-            return f"to_char({row}.{column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-        return f"{row}.{column}::text" if isinstance(fields[column], models.DecimalField) else f"{row}.{column}"
 
-    return f"json_build_array({', '.join(map(value, columns.split()))})::text"
+def _list_of(row: str, model: type[models.Model], columns: str) -> str:
+    """SQL of the JSON array of ``columns``."""
+    return f"json_build_array({', '.join(_value(row, model, column) for column in columns.split())})::text"
+
+
+def _filled(row: str, model: type[models.Model], columns: str) -> str:
+    """SQL of ``, `` and the JSON object of those of ``columns`` that are filled; empty when none is."""
+    if not columns:
+        return "''"
+    named = ", ".join(f"'{column}', {_value(row, model, column)}" for column in columns.split())
+    any_ = ", ".join(f"{row}.{column}" for column in columns.split())
+    return f"CASE WHEN num_nonnulls({any_}) > 0 THEN ', ' || json_strip_nulls(json_build_object({named})) ELSE '' END"
 
 
 def document_hashes(kind: Kind, rows: str, *passed: str) -> str:
@@ -130,11 +142,11 @@ def document_hashes(kind: Kind, rows: str, *passed: str) -> str:
     return f"""
         SELECT document_id, text_hash, erased{columns},
                sha256(convert_to(
-                   '[' || facts || ', "' || encode(text_hash, 'hex') || '", [' || parts || ']]', 'UTF8'
+                   '[' || facts || ', "' || encode(text_hash, 'hex') || '", [' || parts || ']' || later || ']', 'UTF8'
                )) AS hash
         FROM (
             SELECT subject.id AS document_id, {_list_of("subject", kind.model, kind.columns)} AS facts{columns},
-                   {parts} AS parts, {blank} AS erased,
+                   {parts} AS parts, {_filled("subject", kind.model, kind.later)} AS later, {blank} AS erased,
                    CASE WHEN subject.salt = '' THEN subject.kept_text_hash
                         ELSE sha256(subject.salt || convert_to('[' || {written} || ']', 'UTF8')) END AS text_hash
             FROM ({rows}) subject

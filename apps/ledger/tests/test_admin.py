@@ -201,7 +201,7 @@ def test_an_account_ledger_runs_from_opening_to_closing(books, accountant):
 def test_a_long_account_ledger_goes_on(books, accountant, monkeypatch):
     for _entry in range(3):
         EntryFactory(books=books)
-    monkeypatch.setattr("apps.ledger.admin.reports.LINES_PER_PAGE", 2)
+    monkeypatch.setattr("apps.ledger.admin.reports.pages.LINES_PER_PAGE", 2)
     first = accountant.get(ledger_of(books.account("cash_drawer")))
     assert "Carried forward EUR 130.00" in text_of(first)
     assert "Closing balance of all lines: EUR 195.00" in text_of(first)

@@ -210,7 +210,7 @@ def test_payables_are_positive_and_many_documents_open_by_party(practice, accoun
     words = text_of(accountant.get(at("payables", as_of="2026-03-31")))
     assert "SUP-1 Landlord EUR 145.20" in words
     assert "F-12" in words
-    monkeypatch.setattr("apps.ledger.admin.reports.MOST_DOCUMENTS", 0)
+    monkeypatch.setattr("apps.ledger.admin.reports.pages.MOST_DOCUMENTS", 0)
     folded = accountant.get(at("payables", as_of="2026-03-31"))
     assert "F-12" not in text_of(folded)
     opened = accountant.get(links(folded, "SUP-1")[0].partition("#")[0])

@@ -52,7 +52,7 @@ TABLES = ("account", "period", "journalentry", "journalline", "openitem", "alloc
 
 
 @pytest.fixture
-def books(committed):
+def books(owned):
     return open_test_books()
 
 
@@ -86,20 +86,20 @@ def found(books, as_of="2026-03-31"):
 
 
 @pytest.mark.parametrize("tampering", TAMPERING)
-def test_a_check_finds_what_was_tampered_with(books, facts, owner_connection, tampering):
+def test_a_check_finds_what_was_tampered_with(books, facts, owned, tampering):
     assert found(books) == []
     for table in TABLES:
-        owner_connection.execute(f"ALTER TABLE ledger_{table} DISABLE TRIGGER USER")
-    owner_connection.execute(tampering, facts) if ";" not in tampering else [
-        owner_connection.execute(statement, facts) for statement in tampering.split(";")
+        owned.execute(f"ALTER TABLE ledger_{table} DISABLE TRIGGER USER")
+    owned.execute(tampering, facts) if ";" not in tampering else [
+        owned.execute(statement, facts) for statement in tampering.split(";")
     ]
     as_of = "2026-03-04" if tampering.startswith("UPDATE ledger_allocation SET date") else "2026-12-31"
     assert found(books, as_of) == TAMPERING[tampering]
 
 
-def test_a_line_of_both_sides_is_found(books, facts, owner_connection):
-    owner_connection.execute("ALTER TABLE ledger_journalline DISABLE TRIGGER USER, DROP CONSTRAINT line_one_sided")
-    owner_connection.execute("UPDATE ledger_journalline SET debit = 66, credit = 1 WHERE id = %(line)s", facts)
+def test_a_line_of_both_sides_is_found(books, facts, owned):
+    owned.execute("ALTER TABLE ledger_journalline DISABLE TRIGGER USER, DROP CONSTRAINT line_one_sided")
+    owned.execute("UPDATE ledger_journalline SET debit = 66, credit = 1 WHERE id = %(line)s", facts)
     assert found(books) == ["LINE_NOT_ONE_SIDED"]
 
 
@@ -116,9 +116,9 @@ def test_verify_books_says_how_much_it_proved(books, facts, capsys):
     assert capsys.readouterr().out == f"{len(book_checks())} laws hold over 6 entries\n"
 
 
-def test_verify_books_ends_with_1_when_a_law_is_broken(books, facts, owner_connection, capsys):
-    owner_connection.execute("ALTER TABLE ledger_journalline DISABLE TRIGGER USER")
-    owner_connection.execute("UPDATE ledger_journalline SET debit = 99 WHERE id = %(line)s", facts)
+def test_verify_books_ends_with_1_when_a_law_is_broken(books, facts, owned, capsys):
+    owned.execute("ALTER TABLE ledger_journalline DISABLE TRIGGER USER")
+    owned.execute("UPDATE ledger_journalline SET debit = 99 WHERE id = %(line)s", facts)
     with pytest.raises(CommandError, match="1 finding") as refusal:
         call_command("verify_books", administration=str(books.administration.pk))
     assert refusal.value.returncode == 1

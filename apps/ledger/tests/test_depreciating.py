@@ -264,13 +264,13 @@ def test_an_asset_that_cannot_be_is_refused(books, accountant, wrong):
 # Checks and the task -------------------------------------------------------------------------------------------------
 
 
-def test_what_was_posted_otherwise_than_scheduled_is_found(committed, owner_connection):
+def test_what_was_posted_otherwise_than_scheduled_is_found(owned):
     books = open_test_books()
     registered(books)
     post_depreciation(books.administration, MARCH, by=None)
     assert found(books, date(2026, 3, 31)) == []
-    owner_connection.execute("ALTER TABLE ledger_depreciation DISABLE TRIGGER USER")
-    owner_connection.execute("UPDATE ledger_depreciation SET amount = 99 WHERE month = '2026-02-01'")
+    owned.execute("ALTER TABLE ledger_depreciation DISABLE TRIGGER USER")
+    owned.execute("UPDATE ledger_depreciation SET amount = 99 WHERE month = '2026-02-01'")
     assert found(books, date(2026, 3, 31)) == ["DEPRECIATION_MISMATCH"]
 
 

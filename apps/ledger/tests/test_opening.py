@@ -8,14 +8,14 @@ from apps.ledger.models import Account, Journal, Period, VatCode
 from apps.ledger.services.opening import chart_of, charts, open_books, open_years
 
 PURPOSES = {
-    "asset_disposal_result", "bad_debt", "bank", "card_in_transit", "cash_drawer", "cash_over_short", "cash_safe",
-    "contractual_adjustment", "customer_receivable", "deposit_in_transit", "depreciation_expense", "exchange_gain",
-    "exchange_loss", "exchange_revaluation", "input_vat", "opening_balance", "output_vat", "patient_receivable",
-    "payer_in_transit", "payer_receivable", "payment_difference", "paystack_in_transit", "petty_cash_expense",
-    "provider_fees", "retained_earnings", "revenue_consultation", "revenue_imaging", "revenue_laboratory",
-    "revenue_other", "revenue_pharmacy", "revenue_procedure", "rounding", "supplier_payable", "suspense",
-    "transfer_in_transit", "unappropriated_result", "unbilled_care", "unrealised_exchange_gain",
-    "unrealised_exchange_loss", "wallet_liability", "withholding_receivable", "write_off",
+    "advance_liability", "asset_disposal_result", "bad_debt", "bank", "card_in_transit", "cash_drawer",
+    "cash_over_short", "cash_safe", "contractual_adjustment", "customer_receivable", "deposit_in_transit",
+    "depreciation_expense", "exchange_gain", "exchange_loss", "exchange_revaluation", "input_vat", "opening_balance",
+    "output_vat", "patient_receivable", "payer_in_transit", "payer_receivable", "payment_difference",
+    "paystack_in_transit", "petty_cash_expense", "provider_fees", "retained_earnings", "revenue_consultation",
+    "revenue_imaging", "revenue_laboratory", "revenue_other", "revenue_pharmacy", "revenue_procedure", "rounding",
+    "supplier_payable", "suspense", "transfer_in_transit", "unappropriated_result", "unbilled_care",
+    "unrealised_exchange_gain", "unrealised_exchange_loss", "wallet_liability", "withholding_receivable", "write_off",
 }  # fmt: skip
 CONTROLS = {
     "patient_receivable": ("PATIENTS", "ASSET"),
@@ -23,6 +23,7 @@ CONTROLS = {
     "customer_receivable": ("CUSTOMERS", "ASSET"),
     "supplier_payable": ("SUPPLIERS", "LIABILITY"),
     "wallet_liability": ("WALLETS", "LIABILITY"),
+    "advance_liability": ("WALLETS", "LIABILITY"),
 }
 
 

@@ -86,7 +86,7 @@ TABLES = "ledger_journalentry ledger_journalline ledger_seal ledger_sealedentry 
 
 
 @pytest.fixture
-def facts(committed):
+def facts(owned):
     """Two seals over three entries; the middle one is tampered with."""
     books = open_test_books()
     EntryFactory(books=books)
@@ -125,13 +125,13 @@ def laws_switched_off(own):
 
 
 @pytest.mark.parametrize("tampering", TAMPERING)
-def test_whatever_was_sealed_and_is_not_the_same_is_found(facts, owner_connection, tampering):
+def test_whatever_was_sealed_and_is_not_the_same_is_found(facts, owned, tampering):
     administration = facts["books"].administration
     assert found(administration) == []
-    laws_switched_off(owner_connection)
+    laws_switched_off(owned)
     facts.pop("books")
     for statement in tampering.split(";"):
-        owner_connection.execute(statement, facts)
+        owned.execute(statement, facts)
     assert found(administration) == TAMPERING[tampering]
 
 
@@ -269,15 +269,15 @@ def test_what_is_sealed_never_changes(books):
     assert law_broken_by(made.delete) is not None
 
 
-def test_a_rollup_that_differs_from_its_lines_is_found(committed, owner_connection):
+def test_a_rollup_that_differs_from_its_lines_is_found(owned):
     books = open_test_books()
     EntryFactory(books=books)
     roll_up(books.administration)
     EntryFactory(books=books)  # beyond the mark
     assert found(books.administration) == []
-    owner_connection.execute("UPDATE ledger_accountmonth SET debit = debit + 1, credit = credit + 1 WHERE debit > 0")
+    owned.execute("UPDATE ledger_accountmonth SET debit = debit + 1, credit = credit + 1 WHERE debit > 0")
     assert found(books.administration) == ["ROLLUP_DIFFERS"]
-    owner_connection.execute("DELETE FROM ledger_accountmonth")
+    owned.execute("DELETE FROM ledger_accountmonth")
     assert found(books.administration) == ["ROLLUP_DIFFERS"] * 2
 
 
@@ -310,16 +310,16 @@ def test_verify_books_misses_a_head_that_was_printed(books, capsys, head, count)
     assert "RED SEAL_NOT_FOUND" in capsys.readouterr().out
 
 
-def test_a_chain_made_anew_after_its_tail_was_cut_is_found_by_the_head_that_was_printed(facts, owner_connection):
+def test_a_chain_made_anew_after_its_tail_was_cut_is_found_by_the_head_that_was_printed(facts, owned):
     administration = facts.pop("books").administration
     printed = Seal.objects.get(pk=facts["last"])
-    laws_switched_off(owner_connection)
-    owner_connection.execute("DELETE FROM ledger_sealedentry WHERE seal_id = %(last)s", facts)
-    owner_connection.execute("DELETE FROM ledger_seal WHERE id = %(last)s", facts)
-    owner_connection.execute("UPDATE core_counter SET last = last - 1 WHERE series = 'seal'")
-    owner_connection.execute("UPDATE ledger_journalentry SET memo = 'x' WHERE number = 3")
+    laws_switched_off(owned)
+    owned.execute("DELETE FROM ledger_sealedentry WHERE seal_id = %(last)s", facts)
+    owned.execute("DELETE FROM ledger_seal WHERE id = %(last)s", facts)
+    owned.execute("UPDATE core_counter SET last = last - 1 WHERE series = 'seal'")
+    owned.execute("UPDATE ledger_journalentry SET memo = 'x' WHERE number = 3")
     for table in TABLES:
-        owner_connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+        owned.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
     seal(administration, reason="anew", by=None)
     assert found(administration) == []
     with pytest.raises(CommandError):

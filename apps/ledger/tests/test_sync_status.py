@@ -159,8 +159,8 @@ TABLES = ("journalentry", "journalline", "openitem", "allocation")
 
 
 @pytest.fixture
-def told(committed):
-    """Books in which each kind of line stands, and the names that the tamperings use; committed."""
+def told(owned):
+    """Books in which each kind of line stands, and the names that the tamperings use."""
     ledger = open_sub_ledger()
     invoice = ledger.bought("100.00")
     manual, history = by_hand(ledger, "10.00"), ledger.history(ledger.supplier(), "-5.00", FEBRUARY)
@@ -175,12 +175,12 @@ def told(committed):
 
 
 @pytest.mark.parametrize("tampering", TAMPERINGS)
-def test_what_was_tampered_with_is_red(told, owner_connection, tampering):
+def test_what_was_tampered_with_is_red(told, owned, tampering):
     ledger, facts = told
     assert verified(ledger) == (0, "5 control accounts are proved")
     for table in TABLES:
-        owner_connection.execute(f"ALTER TABLE ledger_{table} DISABLE TRIGGER USER")
-    owner_connection.execute(TAMPERINGS[tampering], facts)
+        owned.execute(f"ALTER TABLE ledger_{table} DISABLE TRIGGER USER")
+    owned.execute(TAMPERINGS[tampering], facts)
     assert proof(ledger).unexplained
     status, said = verified(ledger)
     assert (status, said.startswith("RED ")) == (1, True)

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_noop
 
 from apps.billing.admin.base import BillingAdmin, link
 from apps.billing.admin.closes.addresses import Status, day_link, newest
-from apps.billing.admin.closes.night import refusals_of
+from apps.billing.admin.closes.night import refusals_of, running
 from apps.billing.models import ClinicDay, EndOfDayReconciliation, NightlyClose
 from apps.core import display
 from apps.core.permissions import Act, may, roles_of
@@ -104,8 +105,20 @@ class NightlyCloseAdmin(BillingAdmin):
     list_select_related = ("administration",)
     date_hierarchy = "date"
     ordering = ("-date",)
-    fields = ("administration", "date", "state_shown", "closes", "refusals_shown", "started_at", "finished_at")
+    fields = ("day", "state_shown", "closes", "refusals_shown", "started", "finished")
     readonly_fields = fields
+
+    def get_urls(self) -> list[URLPattern]:
+        state = path(
+            "<uuid:object_id>/state/", self.admin_site.admin_view(self.state_view), name="billing_nightlyclose_state"
+        )
+        return [state, *super().get_urls()]
+
+    def state_view(self, request: HttpRequest, object_id: Any) -> JsonResponse:
+        """How far it is, for the page of a day that waits for it."""
+        night = running(self.find(request, str(object_id), Act.READ_CLINIC))
+        told = {name: getattr(night, name) for name in ("percent", "done", "total")}
+        return JsonResponse(told | {"finished": not night.is_running}, headers={"Cache-Control": "no-store"})
 
     @admin.display(description=_("night of"), ordering="date")
     def day(self, run: NightlyClose) -> str:
@@ -117,7 +130,11 @@ class NightlyCloseAdmin(BillingAdmin):
 
     @admin.display(description=_("could not close"))
     def refused(self, run: NightlyClose) -> str:
-        return str(len(run.refusals) or "")
+        return str(len(run.refusals) or display.NOTHING)
+
+    @admin.display(description=_("started"), ordering="started_at")
+    def started(self, run: NightlyClose) -> str:
+        return display.moment(run.started_at, run.administration.time_zone)
 
     @admin.display(description=_("finished"), ordering="finished_at")
     def finished(self, run: NightlyClose) -> str:
@@ -135,4 +152,6 @@ class NightlyCloseAdmin(BillingAdmin):
             )
             for one in refusals_of(run)
         ]
+        if not rows:
+            return format_html("{}", _("every day was closed") if run.finished_at else display.NOTHING)
         return format_html("<ul>{}</ul>", format_html_join("", '<li><a href="{}">{}</a>: {}{}</li>', rows))

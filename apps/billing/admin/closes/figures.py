@@ -58,11 +58,12 @@ class Taking:
 
 @dataclass(frozen=True)
 class Sum:
-    """A figure of its own: its word, its amount, and the list that it is the sum of."""
+    """A figure of its own: its word, its amount, and the list that it is the sum of. What it ``deducts`` is no loss."""
 
     word: Any
     amount: Seen
     link: str = ""
+    deducts: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,9 +195,28 @@ def billed(figures: Any, administration: Administration, day: date, *, hidden: b
             -Decimal(parts["credited"]),
             link("billing_bill_changelist", **mine, kind__exact="CREDIT_NOTE"),
         ),
-        (_("VAT in them"), -Decimal(parts["vat"]), ""),
+        (_("less the VAT in them"), -Decimal(parts["vat"]), ""),
     ]
-    return [Sum(word, seen(value, hidden=hidden), where) for word, value, where in rows]
+    return [Sum(word, seen(value, hidden=hidden), where, deducts=not where) for word, value, where in rows]
+
+
+def advances(figures: Any, administration: Administration, day: date, *, hidden: bool) -> list[Sum]:
+    """What was paid in advance for taxed services and what became of it; nothing on a day that has none."""
+    parts = figures.breakdown.get("advances", {})
+    if not any(Decimal(parts[name]) for name in ("received", "given_back", "used") if name in parts):
+        return []
+    mine = {"administration__id__exact": administration.pk, "day": day.isoformat()}
+    rows = [
+        (
+            _("received, in the top-ups"),
+            parts["received"],
+            link("billing_topup_changelist", **mine, advance="received"),
+        ),
+        (_("given back"), f"-{parts['given_back']}", link("billing_topup_changelist", **mine, advance="given_back")),
+        (_("bills paid from them"), parts["used"], link("billing_payment_changelist", **mine, advance__isnull="False")),
+        (_("VAT declared, less what bills took over"), parts["vat"], ""),
+    ]
+    return [Sum(word, seen(Decimal(value) + ZERO, hidden=hidden), where) for word, value, where in rows]
 
 
 def open_bills(figures: Any, administration: Administration, day: date) -> dict[str, list[Sum]]:

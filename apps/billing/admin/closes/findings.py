@@ -29,12 +29,14 @@ LEAK_TO_DO: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that does not agree: what it says, what to do, where to look."""
+    """Something that does not agree: what it says, what to do, where to look, and where what is missing is entered by
+    those who approve."""
 
     code: str
     says: str
     do: Any
     link: str
+    enter: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,16 @@ def findings(mismatches: list[dict[str, Any]]) -> list[Finding]:
             describe(mismatch),
             way_out(mismatch) or ANY_OTHER,
             _where(mismatch),
+            _enter(mismatch),
         )
         for mismatch in mismatches
     ]
+
+
+def _enter(mismatch: dict[str, Any]) -> str:
+    if mismatch["code"] != "PROVIDER_REFUND_NOT_ENTERED" or "transaction_id" not in mismatch:
+        return ""
+    return link("billing_paystacktransaction_refund", mismatch["transaction_id"])
 
 
 def _where(mismatch: dict[str, Any]) -> str:
@@ -70,6 +79,7 @@ def _where(mismatch: dict[str, Any]) -> str:
         "payment_id": "billing_payment_change",
         "bill_id": "billing_bill_change",
         "top_up_id": "billing_topup_change",
+        "transaction_id": "billing_paystacktransaction_change",
     }
     return next((link(page, mismatch[name]) for name, page in pages.items() if mismatch.get(name)), "")
 

@@ -44,7 +44,16 @@ class Night:
 
     @property
     def total(self) -> int:
-        return max(self.done + self.left, 1)
+        return self.done + self.left
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.done // max(self.total, 1)
+
+    @property
+    def state_url(self) -> str:
+        """Where a page that shows it asks how far it is."""
+        return link("billing_nightlyclose_state", self.run.pk)
 
 
 def refusals_of(run: NightlyClose) -> list[Refused]:
@@ -67,12 +76,17 @@ def night_of(administration: Administration, day: date, *, prepared: bool) -> Ni
     run = NightlyClose.objects.filter(administration=administration, date__gte=day).order_by("date").first()
     if run is None:
         return None
-    where = link("billing_nightlyclose_change", run.pk)
     if run.state == NightlyClose.State.RUNNING:
-        done = EndOfDayReconciliation.objects.filter(
-            administration=administration, prepared_by=None, prepared_at__gte=run.started_at
-        ).count()
-        left = ClinicDay.objects.filter(administration=administration).up_to(run.date).without_close().count()
-        return Night(run, True, done, left, [], where)
+        return running(run)
     refused = [] if prepared else [one for one in refusals_of(run) if one.date == day]
+    where = link("billing_nightlyclose_change", run.pk)
     return Night(run, False, run.closes, 0, refused, where) if refused else None
+
+
+def running(run: NightlyClose) -> Night:
+    """How far a nightly close is."""
+    mine = {"administration": run.administration_id}
+    made = EndOfDayReconciliation.objects.filter(**mine, prepared_by=None, prepared_at__gte=run.started_at)
+    left = ClinicDay.objects.filter(**mine).up_to(run.date).without_close()
+    is_running = run.state == NightlyClose.State.RUNNING
+    return Night(run, is_running, made.count(), left.count(), [], link("billing_nightlyclose_change", run.pk))

@@ -47,7 +47,6 @@ class DayCloseAdmin(BillingAdmin):
         "billed",
         "outstanding",
         "findings",
-        "prepared",
         "signed",
         "administration",
     )
@@ -124,10 +123,6 @@ class DayCloseAdmin(BillingAdmin):
     @admin.display(description=_("findings"))
     def findings(self, close: EndOfDayReconciliation) -> str:
         return str(len(close.mismatch_details) or "")
-
-    @admin.display(description=_("prepared by"))
-    def prepared(self, close: EndOfDayReconciliation) -> str:
-        return str(close.prepared_by or _("nightly close"))
 
     @admin.display(description=_("finalized by"))
     def signed(self, close: EndOfDayReconciliation) -> str:

@@ -1,4 +1,7 @@
-"""What the close page shows to a manager beside the figures: who gave what away, the cash left, payers by age."""
+"""What the close page shows to a manager beside the figures: who gave what away, the cash left, payers by age.
+
+How the money ties out stands in ``tying``.
+"""
 
 from dataclasses import dataclass
 from datetime import date
@@ -9,11 +12,13 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.billing.admin.base import link
 from apps.billing.admin.closes.figures import Column, columns
-from apps.billing.blind import AFTER_THE_COUNT, Seen, seen
-from apps.billing.models import Bill, ClinicDay, Payment
+from apps.billing.admin.closes.tying import TiedRow, Ties
+from apps.billing.admin.filters import CoveredFilter, age_words
+from apps.billing.blind import Seen, seen
+from apps.billing.models import Bill, ClinicDay
 from apps.billing.reports.drawers import DrawerOfDay
 from apps.billing.reports.review import AGES, CashLeft, cash_left, fortnight, given_away, payer_ageing
-from apps.billing.reports.tie_out import Tied, TieOut
+from apps.billing.reports.tie_out import TieOut
 from apps.core import display
 from apps.core.models import Administration
 from apps.core.money import ZERO, total
@@ -39,38 +44,35 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Ageing:
-    """What one payer owes, each part under its age."""
+class Aged:
+    """What is owed at one age: under its heading, with the bills that it is the sum of."""
 
-    name: str
-    columns: list[tuple[Any, Decimal]]
-    total: Decimal
+    word: Any
+    amount: Decimal
+    link: str
 
 
 @dataclass(frozen=True)
-class TiedRow:
-    """One method, of the whole day or of one cashier: what was taken, and what the others say of it."""
+class Ageing:
+    """What one payer owes, or all of them, each part under its age."""
 
     name: str
-    word: str
-    amounts: list[tuple[Any, Seen]]
-    agrees: bool
+    columns: list[Aged]
+    total: Aged
 
 
 @dataclass(frozen=True)
 class Review:
-    """The manager's part of the page. ``ageing_total`` is what payers owe altogether, at the end of the day."""
+    """The manager's part of the page. ``all_payers`` is what payers owe altogether, at the end of the day."""
 
     people: list[Person]
     cash: list[tuple[CashLeft, str]]
     ageing: list[Ageing]
-    ages: list[Any]
-    ageing_parts: list[Any]
-    ageing_total: Any
-    ageing_link: str
+    all_payers: Ageing
     columns: list[Column]
     tied: list[TiedRow]
     by_cashier: list[TiedRow]
+    books_wait: bool
 
 
 def review(
@@ -80,49 +82,44 @@ def review(
     drawers: list[DrawerOfDay],
     *,
     tied: TieOut | None,
+    entry_link: str,
     today: Seen,
     hidden: bool,
 ) -> Review:
-    """All of it. ``today`` is what the day settled, or that it waits for the count."""
+    """All of it. ``today`` is what the day settled, or that it waits for the count; ``entry_link`` leads to its
+    journal entry, where there is one to read."""
     ageing = payer_ageing(administration, day)
-    ages: list[Any] = [_("up to %(days)s days") % {"days": age} for age in AGES]
-    ages.append(_("over %(days)s days") % {"days": AGES[-1]})
+    signed = clinic_day is not None and clinic_day.is_finalized
+    ties = Ties(administration, day, entry_link=entry_link, signed=signed, hidden=hidden)
+    together = tuple(total(one.parts[at] for one in ageing) for at in range(len(AGES) + 1))
     return Review(
         people=people(clinic_day, hidden=hidden) if clinic_day else [],
         cash=[(one, _deposited(one)) for one in (cash_left(clinic_day, drawers) if clinic_day else [])],
         ageing=[
-            Ageing(str(one.payer or _("several payers")), list(zip(ages, one.parts, strict=True)), one.total)
+            _aged(administration, day, str(one.payer or _("several payers")), one.parts, one.payer and one.payer.pk)
             for one in ageing
         ],
-        ages=ages,
-        ageing_parts=[(age, total(one.parts[at] for one in ageing)) for at, age in enumerate(ages)],
-        ageing_total=total(one.total for one in ageing),
-        ageing_link=link(
-            "billing_bill_changelist", administration__id__exact=administration.pk, owed=f"payer@{day.isoformat()}"
-        ),
+        all_payers=_aged(administration, day, str(_("All payers")), together, ""),
         columns=columns(fortnight(administration, day), administration, today=today),
-        tied=[_tied_row("", one, hidden) for one in tied.totals if _says_something(one, hidden)] if tied else [],
-        by_cashier=[_tied_row(str(one.cashier or _("nobody")), one.tied, hidden) for one in tied.cashiers]
-        if tied
-        else [],
+        tied=ties.totals(tied.totals) if tied else [],
+        by_cashier=ties.cashiers(tied.cashiers) if tied else [],
+        books_wait=not signed,
     )
 
 
-def _says_something(one: Tied, hidden: bool) -> bool:
-    said = (one.taken, one.counted, one.terminal, one.provider, one.books)
-    return any(said) or (hidden and one.method == Payment.Method.CASH)
+def _aged(administration: Administration, day: date, name: str, parts: tuple[Decimal, ...], payer: Any) -> Ageing:
+    """A row of the ageing. ``payer`` is None for bills that several payers share, empty for all of them."""
 
+    def bills(**query: Any) -> str:
+        covered = CoveredFilter.several if payer is None else payer
+        mine = {"administration__id__exact": administration.pk, "owed": f"payer@{day.isoformat()}", "covered": covered}
+        return link("billing_bill_changelist", **mine, **query)
 
-def _tied_row(name: str, one: Tied, hidden: bool) -> TiedRow:
-    blind = hidden and one.method == Payment.Method.CASH
-    amounts: list[tuple[Any, Seen]] = [
-        (_("Taken"), AFTER_THE_COUNT if blind else one.taken),
-        (_("Counted"), AFTER_THE_COUNT if blind else one.counted),
-        (_("Terminal"), one.terminal),
-        (_("Provider"), one.provider),
-        (_("Books"), one.books),
+    columns = [
+        Aged(word, amount, bills(age=column))
+        for column, (word, amount) in enumerate(zip(age_words(), parts, strict=True))
     ]
-    return TiedRow(name, str(Payment.Method(one.method).label), amounts, one.agrees)
+    return Ageing(name, columns, Aged(_("Total"), total(parts), bills()))
 
 
 def people(clinic_day: ClinicDay, *, hidden: bool) -> list[Person]:

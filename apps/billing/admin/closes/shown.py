@@ -101,6 +101,7 @@ def shown(request: HttpRequest, administration: Administration, day: date, typed
         else "",
         "papers": _papers(close, administration, day, clinic_day),
         "reviews": reviews,
+        "may_approve": may(user, Act.APPROVE, administration.pk),
         "reads_ledger": may(user, Act.READ_LEDGER, administration.pk),
         "reasons": why_not(
             user,
@@ -123,7 +124,16 @@ def shown(request: HttpRequest, administration: Administration, day: date, typed
         context |= _signing(administration, close, figures, hidden=hidden)
     if reviews and figures:
         settled: Seen = seen(figures.total_revenue, hidden=hidden)
-        context["review"] = review(administration, clinic_day, day, drawers, tied=tied, today=settled, hidden=hidden)
+        context["review"] = review(
+            administration,
+            clinic_day,
+            day,
+            drawers,
+            tied=tied,
+            entry_link=context.get("entry_link", "") if context["reads_ledger"] else "",
+            today=settled,
+            hidden=hidden,
+        )
     return context | {"steps": _steps(context)}
 
 
@@ -174,6 +184,7 @@ def _figures(
         "disagrees": taken.disagrees(rows),
         "sums": taken.sums(figures, administration, day, hidden=hidden, before=before),
         "billed": taken.billed(figures, administration, day, hidden=hidden),
+        "advances": taken.advances(figures, administration, day, hidden=hidden),
         "total_billed": seen(figures.total_billed, hidden=hidden),
         "settled": seen(figures.total_revenue, hidden=hidden),
         "open": taken.open_bills(figures, administration, day),

@@ -12,23 +12,32 @@ from apps.billing.reports.leaks.finding import Found, Scope
 from apps.billing.reports.leaks.recovered import sums, within
 from apps.core.models import Administration
 
-# Orders of the days that no standing bill of the same days bills in full are looked at closely; so are emergencies
-# whose time is up, and what a credit note took back. Each order is then held against the lines that name it, and what
-# it still needs against the lines of its visit that name none (imported ones): same service, quantity for quantity,
-# the oldest order first. LATERAL ... OFFSET 0 keeps the planner from reading all lines of history for those of a day.
+# Orders of the days are held against the standing bills of the same days; those of which not just that is billed are
+# looked at closely. So are emergencies whose time is up, what a credit note took back, and orders of visits that were
+# cancelled. Each order is then held against the lines that name it, and what it still needs against the lines of its
+# visit that name none (imported ones): same service, quantity for quantity, the oldest order first.
+# EXCEPT, and LATERAL ... OFFSET 0: they cost the same however few rows the planner expects of a day that it does not
+# know yet. A join may be planned for one row and run for thousands.
 ORDERS = """
-WITH billed_at_once AS (
-    SELECT line.order_id, sum(line.quantity) AS quantity
-    FROM billing_clinicday day JOIN billing_bill bill ON bill.clinic_day_id = day.id AND bill.kind = 'BILL'
-    CROSS JOIN LATERAL (SELECT order_id, quantity FROM billing_billline WHERE bill_id = bill.id OFFSET 0) line
-    WHERE %(by_day)s AND day.administration_id = %(a)s AND day.date BETWEEN %(first)s AND %(last)s
-      AND line.order_id IS NOT NULL
-      AND NOT EXISTS (SELECT FROM billing_bill note WHERE note.credits_id = bill.id)
-    GROUP BY line.order_id
-), asked AS MATERIALIZED (
-    SELECT given.id, given.visit_id FROM billing_order given LEFT JOIN billed_at_once ON order_id = given.id
-    WHERE %(by_day)s AND administration_id = %(a)s AND completed_on BETWEEN %(first)s AND %(last)s
-      AND coverage_reason = '' AND completed_quantity > coalesce(billed_at_once.quantity, 0)
+WITH asked AS MATERIALIZED (
+    SELECT given.id, given.visit_id
+    FROM (
+        SELECT given.id, given.completed_quantity
+        FROM generate_series(0, %(last)s - %(first)s) AS later CROSS JOIN LATERAL (
+            SELECT id, completed_quantity FROM billing_order
+            WHERE administration_id = %(a)s AND completed_on = %(first)s + later AND coverage_reason = '' OFFSET 0
+        ) given
+        WHERE %(by_day)s
+        EXCEPT
+        SELECT line.order_id, sum(line.quantity)
+        FROM billing_clinicday day JOIN billing_bill bill ON bill.clinic_day_id = day.id AND bill.kind = 'BILL'
+        CROSS JOIN LATERAL (SELECT order_id, quantity FROM billing_billline WHERE bill_id = bill.id OFFSET 0) line
+        LEFT JOIN LATERAL (SELECT true AS found FROM billing_bill WHERE credits_id = bill.id LIMIT 1) credited ON true
+        WHERE %(by_day)s AND day.administration_id = %(a)s AND day.date BETWEEN %(first)s AND %(last)s
+          AND credited.found IS NULL
+        GROUP BY line.order_id
+    ) differing
+    CROSS JOIN LATERAL (SELECT id, visit_id FROM billing_order WHERE id = differing.id OFFSET 0) given
     UNION
     SELECT id, visit_id FROM billing_order
     WHERE %(by_day)s AND administration_id = %(a)s AND is_emergency AND cancelled_at IS NULL
@@ -38,6 +47,11 @@ WITH billed_at_once AS (
     FROM billing_clinicday day JOIN billing_bill note ON note.clinic_day_id = day.id AND note.kind = 'CREDIT_NOTE'
     JOIN billing_billline line ON line.bill_id = note.id JOIN billing_order taken_back ON taken_back.id = line.order_id
     WHERE %(by_day)s AND day.administration_id = %(a)s AND day.date BETWEEN %(first)s AND %(last)s
+    UNION
+    SELECT given.id, given.visit_id
+    FROM billing_visit visit JOIN billing_order given ON given.visit_id = visit.id
+    WHERE %(by_day)s AND visit.administration_id = %(a)s AND visit.status = 'CANCELLED'
+      AND visit.ended_at >= %(since)s AND visit.ended_at < %(until)s
     UNION
     SELECT id, visit_id FROM billing_order WHERE NOT %(by_day)s AND administration_id = %(a)s AND id = ANY(%(ids)s)
 ), given AS MATERIALIZED (
@@ -86,9 +100,10 @@ WITH billed_at_once AS (
 )
 SELECT shared.id, shared.version, shared.kind, shared.is_emergency, shared.visit_id, shared.code,
        visit.status AS visit_status, visit.date AS visit_date, shared.given, missing, credit_notes, credited_on,
-       greatest(
-           CASE WHEN is_emergency THEN ordered_on + %(emergency)s ELSE completed_on END, credited_on
-       ) AS day,
+       CASE WHEN visit.status = 'CANCELLED' THEN greatest(completed_on, timezone(%(zone)s, visit.ended_at)::date)
+            WHEN is_emergency THEN greatest(ordered_on + %(emergency)s, credited_on)
+            ELSE greatest(completed_on, credited_on)
+       END AS day,
        missing * unit.price AS amount, missing * unit.net AS net, shared.completed_on, shared.priced_as
 FROM shared JOIN billing_visit visit ON visit.id = shared.visit_id
 LEFT JOIN LATERAL (
@@ -119,8 +134,7 @@ def unbilled_orders(scope: Scope) -> list[dict[str, Any]]:
     What a credit note took back in a way that is a leak of its own counts there, and so not here. In a range of days
     the day may be that of the credit note; an order whose day is another is left out.
     """
-    rows = _orders(scope)
-    rows = [row for row in rows if scope.admits(row["day"])]
+    rows = [row for row in _orders(scope) if scope.admits(row["day"], ended=row["visit_status"] == "CANCELLED")]
     notes = {note for row in rows for note in row["credit_notes"] or ()}
     counted = corrections.counted(scope, notes) if notes else set()
     return [row for row in rows if not counted & set(row["credit_notes"] or ())]
@@ -138,7 +152,8 @@ def unbilled_as_of(administration: Administration, first: date, last: date) -> l
 
 
 def _orders(scope: Scope, billed_by: date = date.max) -> list[dict[str, Any]]:
-    return scope.rows(ORDERS, "order", emergency=scope.limits.emergency_within_days, billed_by=billed_by)
+    within = scope.limits.emergency_within_days
+    return scope.rows(ORDERS, "order", emergency=within, billed_by=billed_by, **scope.ended)
 
 
 def _of(scope: Scope, kind: str) -> Iterator[Found]:
@@ -198,19 +213,30 @@ def cancelled_visit(scope: Scope) -> Iterator[Found]:
             yield _found(row)
 
 
-# A visit of an emergency that may still be billed waits for it; one whose orders all cost nothing owes nothing.
+# A visit of an emergency that may still be billed waits for it; one whose orders all cost nothing owes nothing. One of
+# an earlier day that ended on these is asked for by its end: while it went on, the refresh of its own day passed it by.
 VISITS = """
-WITH billed_at_once AS (
-    SELECT DISTINCT bill.visit_id
+WITH unbilled AS MATERIALIZED (
+    SELECT id FROM billing_visit
+    WHERE %(by_day)s AND administration_id = %(a)s AND date BETWEEN %(first)s AND %(last)s AND status = 'CLOSED'
+    UNION
+    SELECT id FROM billing_visit
+    WHERE %(by_day)s AND administration_id = %(a)s AND ended_at >= %(since)s AND ended_at < %(until)s
+      AND date < %(first)s AND status = 'CLOSED'
+    UNION
+    SELECT id FROM billing_visit
+    WHERE NOT %(by_day)s AND administration_id = %(a)s AND id = ANY(%(ids)s) AND status = 'CLOSED'
+    EXCEPT
+    SELECT bill.visit_id
     FROM billing_clinicday day JOIN billing_bill bill ON bill.clinic_day_id = day.id AND bill.kind = 'BILL'
-    WHERE %(by_day)s AND day.administration_id = %(a)s AND day.date BETWEEN %(first)s AND %(last)s
-), unbilled AS MATERIALIZED (
-    SELECT visit.id, visit.version, visit.date AS day
-    FROM billing_visit visit LEFT JOIN billed_at_once ON billed_at_once.visit_id = visit.id
-    WHERE (%(by_day)s AND visit.date BETWEEN %(first)s AND %(last)s OR NOT %(by_day)s AND visit.id = ANY(%(ids)s))
-      AND visit.administration_id = %(a)s AND visit.status = 'CLOSED' AND billed_at_once.visit_id IS NULL
+    WHERE %(by_day)s AND day.administration_id = %(a)s AND day.date BETWEEN %(first)s - 1 AND %(last)s
 )
-SELECT visit.id, visit.version, visit.day FROM unbilled visit
+SELECT visit.id, visit.version,
+       CASE WHEN visit.date < %(first)s THEN greatest(visit.date, timezone(%(zone)s, visit.ended_at)::date)
+            ELSE visit.date
+       END AS day
+FROM unbilled
+CROSS JOIN LATERAL (SELECT id, version, date, ended_at FROM billing_visit WHERE id = unbilled.id OFFSET 0) visit
 LEFT JOIN LATERAL (
     SELECT true AS found FROM billing_bill bill WHERE bill.visit_id = visit.id AND bill.kind = 'BILL' LIMIT 1
 ) billed ON true
@@ -227,7 +253,7 @@ ORDER BY visit.id
 
 def visit_without_bill(scope: Scope) -> Iterator[Found]:
     """L05 of a visit. It was closed, nothing is billed, and nothing finer says what was given."""
-    for row in scope.rows(VISITS, "visit"):
+    for row in scope.rows(VISITS, "visit", **scope.ended):
         yield Found(row["id"], row["day"], None, version=str(row["version"]), visit=row["id"])
 
 

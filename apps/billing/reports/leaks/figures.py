@@ -15,6 +15,19 @@ OPEN = Leak.State.OPEN
 
 
 @dataclass(frozen=True)
+class LeaksOfDay:
+    """Open leaks that became one on a day, and those of earlier days beside it. Amounts in the book currency; a leak
+    without a price counts and adds nothing.
+    """
+
+    count: int = 0
+    amount: Decimal = ZERO
+    older_count: int = 0
+    older_amount: Decimal = ZERO
+    unpriced_count: int = 0
+
+
+@dataclass(frozen=True)
 class ClassOfLeaks:
     """The open leaks of one class on a day and before it. Amounts in the book currency; ``unpriced`` ones count and
     add nothing. ``oldest`` is the day of the oldest, ``age`` its age in days."""
@@ -43,6 +56,26 @@ class MonthOfLeaks:
     amount: Decimal
     recovered: Decimal
     open: Decimal
+
+
+def leaks_of(day: ClinicDay) -> LeaksOfDay:
+    """What is open of ``day`` and from before it, as it was last kept."""
+    mine, older = Q(day=day.date), Q(day__lt=day.date)
+    open_ = Leak.objects.filter(administration=day.administration_id, state=OPEN, day__lte=day.date)
+    sums = open_.aggregate(
+        mine=Count("pk", filter=mine),
+        mine_sum=Sum("amount", filter=mine, default=ZERO),
+        older=Count("pk", filter=older),
+        older_sum=Sum("amount", filter=older, default=ZERO),
+        unpriced=Count("pk", filter=mine & Q(amount=None)),
+    )
+    return LeaksOfDay(
+        count=sums["mine"],
+        amount=sums["mine_sum"],
+        older_count=sums["older"],
+        older_amount=sums["older_sum"],
+        unpriced_count=sums["unpriced"],
+    )
 
 
 def open_by_class(day: ClinicDay) -> list[ClassOfLeaks]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
@@ -56,7 +57,8 @@ class Scope:
     """Where the rules look: what became a leak from ``first`` to ``last``, or what ``among`` names, by entity type,
     whenever it became one up to ``last``.
 
-    Rules that read the same rows share one reading, kept in ``read``.
+    Rules that read the same rows share one reading, kept in ``read``. What a visit became by ending is looked for from
+    the day before ``first``: that one was perhaps signed when the visit ended.
     """
 
     administration: Administration
@@ -86,9 +88,18 @@ class Scope:
         """``amount`` with the digits of the book currency."""
         return quantize(amount, self.administration.currency)
 
-    def admits(self, day: date) -> bool:
-        """Whether a leak that became one on ``day`` is looked for here."""
-        return day <= self.last and (self.among is not None or day >= self.first)
+    @property
+    def ended(self) -> dict[str, Any]:
+        """From when until when visits are asked for that ended, and in which time zone that is a date."""
+        zone = ZoneInfo(self.administration.time_zone)
+        since, until = self.first - timedelta(days=1), self.last + timedelta(days=1)
+        moments = {"since": datetime.combine(since, time(), zone), "until": datetime.combine(until, time(), zone)}
+        return {**moments, "zone": self.administration.time_zone}
+
+    def admits(self, day: date, *, ended: bool = False) -> bool:
+        """Whether a leak that became one on ``day``, because its visit ``ended`` then or not, is looked for here."""
+        first = self.first - timedelta(days=ended)
+        return day <= self.last and (self.among is not None or day >= first)
 
     def once(self, reading: "Callable[[Scope], Any]") -> Any:
         """What ``reading`` answers, read once for all the rules that ask for it."""

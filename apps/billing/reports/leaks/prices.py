@@ -33,18 +33,13 @@ WITH bills AS MATERIALIZED (
         FROM billing_billline WHERE bill_id = bills.id AND coverage_reason = '' OFFSET 0
     ) line
     WHERE %(by_day)s OR line.id = ANY(%(ids)s)
-), given_at_once AS (
-    SELECT id, payer_id, completed_on, coverage_reason FROM billing_order
-    WHERE %(by_day)s AND administration_id = %(a)s AND completed_on BETWEEN %(first)s AND %(last)s
 ), given AS (
-    SELECT lines.*, coalesce(now.completed_on, earlier.completed_on, lines.date) AS service_date,
-           coalesce(now.payer_id, earlier.payer_id, lines.payer_id) AS agreed_with
-    FROM lines LEFT JOIN given_at_once now ON now.id = lines.order_id
-    LEFT JOIN LATERAL (
-        SELECT payer_id, completed_on, coverage_reason FROM billing_order
-        WHERE now.id IS NULL AND id = lines.order_id OFFSET 0
-    ) earlier ON true
-    WHERE coalesce(now.coverage_reason, earlier.coverage_reason, '') = ''
+    SELECT lines.*, coalesce(given.completed_on, lines.date) AS service_date,
+           coalesce(given.payer_id, lines.payer_id) AS agreed_with
+    FROM lines LEFT JOIN LATERAL (
+        SELECT payer_id, completed_on, coverage_reason FROM billing_order WHERE id = lines.order_id OFFSET 0
+    ) given ON true
+    WHERE coalesce(given.coverage_reason, '') = ''
 ), priced AS (
     SELECT given.*, coalesce(tariff.price, price.price) * quantity AS asked,
            CASE WHEN tariff.id IS NULL THEN price.includes_vat ELSE tariff.includes_vat END AS includes_vat

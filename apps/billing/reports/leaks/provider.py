@@ -26,32 +26,40 @@ FROM (
 ) one
 """
 TRANSACTIONS = f"""
-SELECT stated.id, stated.paid_on, stated.amount, stated.bill_id, bill.visit_id, stated.reference,
-       taken.amount AS taken, taken.last_on
-FROM (
-    SELECT * FROM billing_paystacktransaction
-    WHERE %(by_day)s AND administration_id = %(a)s AND paid_on BETWEEN %(first)s AND %(last)s
+WITH asked AS (
+    SELECT known.id FROM generate_series(0, %(last)s - %(first)s) AS later CROSS JOIN LATERAL (
+        SELECT id FROM billing_paystacktransaction
+        WHERE administration_id = %(a)s AND paid_on = %(first)s + later OFFSET 0
+    ) known
+    WHERE %(by_day)s
     UNION
-    SELECT stated.* FROM billing_clinicday day
-    JOIN billing_payment payment ON payment.clinic_day_id = day.id AND payment.method = 'PAYSTACK'
-     AND payment.reference <> ''
+    SELECT known.id
+    FROM (
+        SELECT reference FROM billing_clinicday day
+        JOIN billing_payment payment ON payment.clinic_day_id = day.id AND payment.method = 'PAYSTACK'
+        WHERE %(by_day)s AND day.administration_id = %(a)s AND day.date BETWEEN %(first)s AND %(last)s
+        UNION
+        SELECT reference FROM billing_clinicday day
+        JOIN billing_topup top_up ON top_up.clinic_day_id = day.id AND top_up.method = 'PAYSTACK'
+        WHERE %(by_day)s AND day.administration_id = %(a)s AND day.date BETWEEN %(first)s AND %(last)s
+    ) used
     CROSS JOIN LATERAL (
-        SELECT * FROM billing_paystacktransaction
-        WHERE administration_id = %(a)s AND reference = payment.reference OFFSET 0
-    ) stated
-    WHERE %(by_day)s AND day.administration_id = %(a)s AND day.date BETWEEN %(first)s AND %(last)s
+        SELECT id FROM billing_paystacktransaction
+        WHERE administration_id = %(a)s AND reference = used.reference AND used.reference <> '' OFFSET 0
+    ) known
     UNION
-    SELECT stated.* FROM billing_clinicday day
-    JOIN billing_topup top_up ON top_up.clinic_day_id = day.id AND top_up.method = 'PAYSTACK' AND top_up.reference <> ''
-    JOIN billing_paystacktransaction stated
-      ON stated.administration_id = %(a)s AND stated.reference = top_up.reference
-    WHERE %(by_day)s AND day.administration_id = %(a)s AND day.date BETWEEN %(first)s AND %(last)s
-    UNION
-    SELECT * FROM billing_paystacktransaction
+    SELECT id FROM billing_paystacktransaction
     WHERE NOT %(by_day)s AND administration_id = %(a)s AND id = ANY(%(ids)s)
-) stated
-LEFT JOIN billing_bill bill ON bill.id = stated.bill_id
+)
+SELECT stated.id, stated.paid_on, stated.amount, stated.bill_id, bill.visit_id, stated.reference,
+       taken.amount AS taken, taken.last_on, back.amount AS given_back
+FROM asked CROSS JOIN LATERAL (SELECT * FROM billing_paystacktransaction WHERE id = asked.id OFFSET 0) stated
 CROSS JOIN LATERAL ({TAKEN}) taken
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(amount), 0) AS amount FROM billing_paystackrefund
+    WHERE transaction_id = stated.id AND status = 'processed' OFFSET 0
+) back
+LEFT JOIN LATERAL (SELECT visit_id FROM billing_bill WHERE id = stated.bill_id OFFSET 0) bill ON true
 WHERE stated.status = 'success' AND stated.paid_on IS NOT NULL AND taken.amount <> stated.amount
 """  # noqa: S608 - TAKEN is ours
 
@@ -61,30 +69,32 @@ def disagreeing(scope: Scope) -> list[dict[str, Any]]:
     return scope.rows(TRANSACTIONS, "paystack_transaction")
 
 
-def _stated(row: dict[str, Any], day: Any) -> Found:
+def _stated(row: dict[str, Any], day: Any, amount: Decimal) -> Found:
+    back = {"given_back": str(row["given_back"])} if row["given_back"] else {}
     return Found(
         id=row["id"],
         day=day,
-        amount=abs(row["amount"] - row["taken"]),
+        amount=amount,
         version=f"{row['taken'].normalize():f}",
         visit=row["visit_id"],
         bill=row["bill_id"],
-        facts={"stated": str(row["amount"]), "taken": str(row["taken"])},
+        facts={"stated": str(row["amount"]), "taken": str(row["taken"]), **back},
     )
 
 
 def confirmed_and_not_taken(scope: Scope) -> Iterator[Found]:
-    """L20 of the provider. It confirmed money that no payment and no top-up took, or took less of."""
+    """L20 of the provider. It confirmed money, and kept it, that no payment and no top-up took, or took less of."""
     for row in scope.once(disagreeing):
-        if row["taken"] < row["amount"] and scope.admits(row["paid_on"]):
-            yield _stated(row, row["paid_on"])
+        short = row["amount"] - row["given_back"] - row["taken"]
+        if short > 0 and scope.admits(row["paid_on"]):
+            yield _stated(row, row["paid_on"], short)
 
 
 def taken_beyond_reference(scope: Scope) -> Iterator[Found]:
     """L24. More was taken under a provider's reference than it confirmed."""
     for row in scope.once(disagreeing):
         if row["taken"] > row["amount"] and scope.admits(row["last_on"]):
-            yield _stated(row, row["last_on"])
+            yield _stated(row, row["last_on"], row["taken"] - row["amount"])
 
 
 # A clinic that has no word of the provider at all enters what it sees there by hand.

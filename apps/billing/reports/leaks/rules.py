@@ -1,14 +1,11 @@
 """The rules about leaks, in one list: DESIGN's table as code."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.models import Leak
 from apps.billing.reports.leaks import care, claims, corrections, prices, provider, tampering, unpaid
 from apps.billing.reports.leaks.finding import LeakFinding, Rule, Scope
+from apps.core.planner import by_index
 
 Class = Leak.Class
 UNBILLED, UNDERBILLED, TAMPERED = Class.UNBILLED.value, Class.UNDERBILLED.value, Class.TAMPERED.value
@@ -214,17 +211,7 @@ RULES: tuple[Rule, ...] = (
 BY_NAME = {(rule.code, rule.entity): rule for rule in RULES}
 
 
+@by_index()
 def find(scope: Scope) -> list[LeakFinding]:
     """What every rule says of ``scope``."""
-    with by_index():
-        return [finding for rule in RULES for finding in rule.findings(scope)]
-
-
-@contextmanager
-def by_index() -> Iterator[None]:
-    """The planner knows today's rows only once they are analysed, and takes them for a few until then: without this
-    it may read a whole table once for each of them. Rules have an index for all that they ask."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        yield
-        cursor.execute("SET LOCAL enable_seqscan TO DEFAULT")
+    return [finding for rule in RULES for finding in rule.findings(scope)]
