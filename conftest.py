@@ -16,6 +16,7 @@ import urllib.request
 from contextlib import ExitStack, contextmanager
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import psycopg
@@ -426,7 +427,7 @@ class Site:
 @pytest.fixture(scope="session")
 def _sites():
     """The site that the last test had, if any."""
-    sites = []
+    sites: list[Any] = []
     yield sites
     for site in sites:
         site.running.close()

@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "apps.core",
     "apps.ledger",
     "apps.billing",
+    "apps.reconciliation",
 ]
 
 MIDDLEWARE = [
@@ -286,6 +287,12 @@ SPECTACULAR_SETTINGS = {
         "ErasureGroundEnum": "apps.core.privacy.Ground",
         "ExplanationKindEnum": "apps.ledger.reports.sync_status.KINDS",
         "DepreciationMethodEnum": "apps.ledger.models.FixedAsset.Method",
+        "MatchKindEnum": "apps.reconciliation.models.Match.Kind",
+        "ReconciliationModelKindEnum": "apps.reconciliation.models.ReconciliationModel.Kind",
+        "ReconciliationModelTriggerEnum": "apps.reconciliation.models.ReconciliationModel.Trigger",
+        "ReconciliationModelLineAmountTypeEnum": "apps.reconciliation.models.ReconciliationModelLine.AmountType",
+        "AccountReconciliationTypeEnum": "apps.reconciliation.models.AccountReconciliation.Type",
+        "AccountReconciliationStatusEnum": "apps.reconciliation.models.AccountReconciliation.Status",
     },
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }
@@ -309,6 +316,7 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds: it leaves its heartbeat as it tick
 CELERY_BEAT_SCHEDULE = {
     "close days that are due": {"task": "apps.billing.tasks.close_due_days", "schedule": 60.0},
     "ask providers": {"task": "apps.billing.tasks.ask_providers", "schedule": 10 * 60.0, "options": {"expires": 300.0}},
+    "suspend what moved": {"task": "apps.reconciliation.tasks.suspend_moved", "schedule": 60 * 60.0},
     "roll up months": {"task": "apps.ledger.tasks.roll_up_months", "schedule": 60.0},
     "post depreciation that is due": {"task": "apps.ledger.tasks.post_due_depreciation", "schedule": 60 * 60.0},
     "forget": {"task": "apps.core.tasks.forget", "schedule": 24 * 60 * 60.0},
@@ -324,14 +332,16 @@ if not PAYSTACK_URL.startswith(("https://", "http://127.0.0.1:")) and not DEBUG:
     raise ImproperlyConfigured("PAYSTACK_URL: the secret keys are sent over https alone, or to this very machine.")
 
 # What verify_books proves by reading: modules with a list ``ALL`` of checks.
-BOOK_CHECKS = ["apps.ledger.checks", "apps.billing.checks"]
+BOOK_CHECKS = ["apps.ledger.checks", "apps.billing.checks", "apps.reconciliation.checks"]
 
 # Who hears of what: event name -> handlers, called at least once, each one idempotent.
 EVENT_HANDLERS: dict[str, list[str]] = {
     "core.mail_asked": ["apps.core.handlers.send_mail"],
     "core.administration_opened": ["apps.billing.handlers.open_clinic"],
+    "ledger.books_opened": ["apps.reconciliation.handlers.open_bank_account"],
     "billing.nightly_close_ended": ["apps.billing.handlers.mail_signers"],
     "billing.day_finalized": ["apps.billing.handlers.mail_z"],
+    "ledger.entry_reversed": ["apps.reconciliation.handlers.undo_what_was_reversed"],
     "billing.provider_reference_typed": ["apps.billing.handlers.ask_about_typed"],
 }
 

@@ -64,6 +64,17 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, Any]]]] = [
         ],
     ),
     (
+        _("Bank"),
+        [
+            (_("Import a file"), "upload_file", ("admin:reconciliation_import", Act.MATCH_BANK)),
+            (_("Statements"), "receipt", "reconciliation.Statement"),
+            (_("Bank lines"), "list_alt", "reconciliation.StatementLine"),
+            (_("Imports"), "history", "reconciliation.StatementImport"),
+            (_("Bank accounts"), "account_balance", "reconciliation.BankAccount"),
+            (_("CSV mappings"), "table_view", "reconciliation.CsvMapping"),
+        ],
+    ),
+    (
         _("Ledger"),
         [
             (_("Journal entries"), "menu_book", "ledger.JournalEntry"),
@@ -100,6 +111,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, Any]]]] = [
             (_("VAT codes"), "percent", "ledger.VatCode"),
             (_("Journals"), "library_books", "ledger.Journal"),
             (_("Exchange rates"), "currency_exchange", "ledger.ExchangeRate"),
+            (_("Models of bank lines"), "rule", "reconciliation.ReconciliationModel"),
             (_("Administrations"), "domain", "core.Administration"),
             (_("People"), "person", "core.User"),
             (_("Memberships"), "badge", "core.Membership"),

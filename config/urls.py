@@ -30,6 +30,8 @@ api_v1: list[URLPattern | URLResolver] = [
     path("billing/", include("apps.billing.urls")),
     path("accountant/", include(reports.router.urls)),
     path("ledger/", include("apps.ledger.urls")),
+    path("reconciliation/", include("apps.reconciliation.urls")),
+    path("reconciliations/", include("apps.reconciliation.account_urls")),
 ]
 
 account: list[URLPattern | URLResolver] = [
@@ -51,6 +53,7 @@ urlpatterns = [
     path("health/", core_api.health_state, name="health"),
     path("metrics/", metrics, name="metrics"),
     path("api/v1/", include(api_v1)),
+    path("api/reconciliations/", include("apps.reconciliation.account_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "api/docs/",

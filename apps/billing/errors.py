@@ -1,5 +1,7 @@
 """Refusals of billing."""
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import Conflict, DomainError, Forbidden, Invalid, Unprocessable
@@ -158,6 +160,12 @@ class RefundNeedsAnother(Forbidden):
     code = "REFUND_NEEDS_ANOTHER"
     message = _("Cash is given back by somebody else than who took it.")
     hint = _("Ask another manager or the owner.")
+
+
+class TransferSigned(Conflict):
+    code = "TRANSFER_SIGNED"
+    message = _("{payment} is in the takings of {date}, which are signed.")
+    hint = _("A manager refunds the payment or reopens the day; then undo the bank match again.")
 
 
 class NotChargedBack(Invalid):
@@ -689,13 +697,21 @@ class ImportRefused(Invalid):
     """What a MappingError says, to whoever imports on screen."""
 
     code = "IMPORT_REFUSED"
-    message = _("Nothing was imported. {reason}")
+    message = _("Nothing was imported. {reason}.")
     hint = _("Change the mapping or the files, and import them again: what is there already is not added twice.")
+
+    def words(self) -> dict[str, Any]:
+        """What is wrong is a sentence already."""
+        return {**self.facts, "reason": str(self.facts.get("reason", "?")).removesuffix(".")}
 
 
 class ImportRowRefused(Invalid):
     code = "IMPORT_ROW_REFUSED"
-    message = _("{row} was left out: {reason}")
+    message = _("{row} was left out: {reason}.")
+
+    def words(self) -> dict[str, Any]:
+        """What is wrong is a sentence already."""
+        return {**self.facts, "reason": str(self.facts.get("reason", "?")).removesuffix(".")}
 
 
 class ImportFileTwice(Invalid):

@@ -200,11 +200,12 @@ def _counted(series: str, when: str, operation: Any) -> Law:
 class SameAdministration(models.BaseConstraint):
     """A foreign key that also carries the administration, so that a row never names a row of other books.
 
-    The table pointed at needs a unique constraint over (administration, id); ``owned`` makes it.
+    The table pointed at needs a unique constraint over (administration, id); ``owned`` makes it. ``along`` names
+    further foreign keys that both rows share: they are carried too, and stand in that constraint between the two.
     """
 
-    def __init__(self, *, field: str, name: str) -> None:
-        self.field = field
+    def __init__(self, *, field: str, name: str, along: tuple[str, ...] = ()) -> None:
+        self.field, self.along = field, tuple(along)
         super().__init__(name=name, violation_error_message="A row can only name rows of its own administration.")
 
     def constraint_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> str:
@@ -213,11 +214,12 @@ class SameAdministration(models.BaseConstraint):
         assert schema_editor is not None
         quote = schema_editor.quote_name
         field: Any = model._meta.get_field(self.field)
+        shared = "".join(f" {quote(f'{name}_id')}," for name in self.along)
         schema_editor.deferred_sql.append(
             Statement(
                 f"ALTER TABLE %(table)s ADD CONSTRAINT {quote(self.name)}"
-                f" FOREIGN KEY (administration_id, {quote(field.column)})"
-                f" REFERENCES {quote(field.related_model._meta.db_table)} (administration_id, id)",
+                f" FOREIGN KEY (administration_id,{shared} {quote(field.column)})"
+                f" REFERENCES {quote(field.related_model._meta.db_table)} (administration_id,{shared} id)",
                 table=Table(model._meta.db_table, quote),
             )
         )
@@ -244,16 +246,17 @@ class SameAdministration(models.BaseConstraint):
         if exclude and (self.field in exclude or "administration" in exclude):
             return
         named = getattr(instance, self.field)
-        if named is not None and named.administration_id != instance.administration_id:  # type: ignore[attr-defined]
+        shared = [f"{name}_id" for name in ("administration", *self.along)]
+        if named is not None and any(getattr(named, name) != getattr(instance, name) for name in shared):
             raise ValidationError(self.get_violation_error_message())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SameAdministration) and (self.name, self.field) == (other.name, other.field)
+        return isinstance(other, SameAdministration) and self.deconstruct() == other.deconstruct()
 
     def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
         kwargs.pop("violation_error_message", None)
-        return path, args, {**kwargs, "field": self.field}
+        return path, args, {**kwargs, "field": self.field, **({"along": self.along} if self.along else {})}
 
 
 def same_administration(model: str, *fields: str) -> list[models.BaseConstraint]:

@@ -29,6 +29,8 @@ class Act(StrEnum):
     KEEP_CLAIMS = "keep_claims"  # send claims to payers, and enter what became of them
     READ_LEDGER = "read_ledger"
     KEEP_ACCOUNTS = "keep_accounts"
+    MATCH_BANK = "match_bank"  # bank statements: import, match, write off, undo
+    APPROVE_RECONCILIATIONS = "approve_reconciliations"  # of accounts; never what one prepared oneself
     INVITE = "invite"
     READ_FILES = "read_files"
     UPLOAD_FILES = "upload_files"
@@ -48,6 +50,7 @@ _MANAGER = {
     Act.SET_PRICES,
     Act.KEEP_CLAIMS,
     Act.READ_LEDGER,
+    Act.APPROVE_RECONCILIATIONS,
     Act.INVITE,
 }
 
@@ -57,7 +60,12 @@ MAY: dict[str, frozenset[Act]] = {
     Role.CASHIER: frozenset(_DESK),
     Role.MANAGER: frozenset(_MANAGER),
     Role.OWNER: frozenset({*_MANAGER, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS, Act.ERASE_PERSON}),
-    Role.ACCOUNTANT: frozenset({Act.READ_CLINIC, Act.READ_LEDGER, Act.KEEP_ACCOUNTS, Act.KEEP_CLAIMS, *_FILES}),
+    Role.ACCOUNTANT: frozenset(
+        {
+            *(Act.READ_CLINIC, Act.READ_LEDGER, Act.KEEP_ACCOUNTS, Act.KEEP_CLAIMS, *_FILES),
+            *(Act.MATCH_BANK, Act.APPROVE_RECONCILIATIONS),
+        }
+    ),
     Role.ADMIN: frozenset({Act.INVITE, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS}),
 }
 

@@ -32,17 +32,18 @@ class EntryLinesNotAnnounced(Invalid):
 
 
 class PeriodClosed(Conflict):
-    """``status`` is the period's own, such as LOCKED."""
+    """``status`` is the period's own, such as LOCKED; ``way_out`` what there is to do where another date is none."""
 
     code = "PERIOD_CLOSED"
     event = "period.posting_blocked"
     message = _("{period} is {status}; post to an open period.")
-    hint = _("Ask the accountant to reopen the period, or use a date in an open one.")
+    hint = _("{way_out}")
     constraint = ("period_open", "entry_in_smallest_period")
 
     def words(self) -> dict[str, Any]:
+        words = {"way_out": _("Ask the accountant to reopen the period, or use a date in an open one."), **self.facts}
         status = {"FINALIZED": _("finalized"), "LOCKED": _("locked")}
-        return self.facts and {**self.facts, "status": status.get(self.facts["status"], self.facts["status"])}
+        return {**words, "status": status.get(words["status"], words["status"])} if "status" in words else words
 
 
 class PeriodMissing(Conflict):

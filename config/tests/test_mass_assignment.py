@@ -74,9 +74,14 @@ from apps.ledger.services.fiscal_years import open_fiscal_year
 from apps.ledger.services.posting import Line, post_entry
 from apps.ledger.tests.factories import Books, cash_sale
 from apps.ledger.tests.subledger import SubLedger
+from apps.reconciliation.models import BankAccount, CsvMapping, Statement, StatementLine
+from apps.reconciliation.services.account_reconciling import begin_reconciliation
+from apps.reconciliation.services.ruling import Booking, keep_model
 from config.tests.test_permission_matrix import (
     ALL,
     ASSETS,
+    BANK,
+    BANK_MODEL,
     BILLING,
     CLAIMS,
     COVERS,
@@ -922,8 +927,189 @@ MORE_OF_A_LINE += " charges-0-placed charges-0-kind charges-0-order"
 NEW_VISIT = "administration new_name new_birth_date new_code is_inpatient cash_given payer"
 NEW_VISIT += f" tenders-0-payer tenders-0-authorisation {MORE_OF_A_LINE}"
 
+
 # "method address" or "method address what is chosen on it" -> what takes effect there.
+def reconciliation_sent(scene: Scene) -> Sent:
+    till = scene.own(Account, purpose="cash_drawer")
+    return Sent({"account_id": str(till.pk), "period_start": "2026-03-01", "period_end": "2026-03-31"})
+
+
+def reconciliation_ready(scene: Scene) -> Sent:
+    """One of an account that never moved, which the owner may approve."""
+    account = scene.own(Account, purpose="suspense")
+    days = {"period_start": scene.clinic.today, "period_end": scene.clinic.today}
+    return Sent({}, begin_reconciliation(account, **days, expected_balance=Decimal(0), by=scene.world.people["a"]))
+
+
+def bank_line(scene: Scene) -> StatementLine:
+    return scene.own(StatementLine)
+
+
+def bank_line_matched(scene: Scene) -> Sent:
+    """With what somebody typed on the bank's own account."""
+    accounts = Account.objects.filter(administration=scene.world.own)
+    bank, other = accounts.get(purpose="bank"), accounts.get(purpose="revenue_other")
+    lines = [Line(bank, debit=Decimal(5)), Line(other, credit=Decimal(5))]
+    line = bank_line(scene)
+    posted = post_entry(
+        administration=scene.world.own,
+        journal=scene.own(Journal, code="GEN"),
+        date=line.date,
+        memo="By hand",
+        lines=lines,
+        by=scene.person,
+    )
+    booked = posted.lines.get(account=bank)
+    return Sent({"matches": [{"journal_line_id": str(booked.pk), "amount": "5.00"}]}, line)
+
+
+def bank_line_booked(scene: Scene) -> Sent:
+    account = Account.objects.get(administration=scene.world.own, purpose="provider_fees")
+    model = keep_model(scene.world.own, by=scene.world.people["a"], name="Booked", lines=[Booking(account)])
+    return Sent({"model_id": str(model.pk)}, bank_line(scene))
+
+
+MODEL = "model_kind model_trigger sequence match_journal_ids match_amount_type match_amount_min match_amount_max"
+MODEL += " match_label_pattern match_party_id needs_party search_label search_reference search_note tolerance"
+MODEL += " tolerance_account_id is_active model_line_amount_type account_id amount amount_pattern vat_code_id lines"
+
+
+def reconciliation_writes(base: str) -> dict[str, Write]:
+    one, item = "reconciliation.AccountReconciliation", "reconciliation.ReconcilingItem"
+    explained = {"date": "2026-03-31", "description": "Cheque", "amount": "1.00"}
+    return {
+        f"POST {base}": Write("a", reconciliation_sent, f"{OWNER} reconciliation_type expected_balance notes"),
+        f"PUT {base}<pk>/": Write("a", of(one, expected_balance="5.00"), "notes"),
+        f"POST {base}<pk>/approve/": Write("o", reconciliation_ready),
+        f"POST {base}<pk>/items/": Write("a", of(one, **explained)),
+        f"POST {base}<pk>/items/propose/": Write("a", of(one), idle=True),  # no bank, no statement
+        f"DELETE {base}<pk>/items/<item_id>/": Write("a", of(item)),
+        f"POST {base}<pk>/items/<item_id>/resolve/": Write("a", of(item, resolved_on="2026-03-31")),
+        f"POST {base}<pk>/attachments/": Write("a", of(one, file=b"day;amount\n")),
+        f"DELETE {base}<pk>/attachments/<attachment_id>/": Write("a", of("reconciliation.ReconciliationAttachment")),
+    }
+
+
+def bank_named(scene: Scene) -> dict[str, str]:
+    return {"bank_account_id": str(scene.own(BankAccount).pk)}
+
+
+def statement_file_sent(scene: Scene) -> Sent:
+    return Sent({**bank_named(scene), "file": b"Date,Description,Amount\n2026-03-05,rent,-5.00\n"})
+
+
+def statement_file_chosen(scene: Scene) -> Sent:
+    file = b"Date,Description,Amount\n2026-03-05,rent,-5.00\n"
+    return Sent({"bank_account": scene.own(BankAccount).pk, "file": file, "key": KEY})
+
+
+def statement_typed(scene: Scene) -> Sent:
+    return Sent({**bank_named(scene), "statement_name": "8", "statement_date": "2026-03-31", "balance_start": "1.00"})
+
+
+def of_typed_statement(**body: Any) -> Callable[[Scene], Sent]:
+    return lambda scene: Sent(body, scene.own(Statement, statement_import=None))
+
+
+def of_typed_line(scene: Scene) -> Sent:
+    return Sent({}, scene.own(StatementLine, statement__statement_import=None))
+
+
+PAGES_OF_BANK = "admin/reconciliation/"
+READING = "bank encoding delimiter skip_rows skip_footer has_headings date_format decimal_mark sign debit_words columns"
+TYPED_LINE = "payment_ref reference counterparty_name counterparty_iban foreign_currency foreign_amount"
+TYPED_MAPPING = {
+    "name": "Typed",
+    "decimal_mark": ",",
+    "date_format": "%Y-%m-%d",
+    "sign": "AS_WRITTEN",
+    "skip_rows": 0,
+    "skip_footer": 0,
+    "has_headings": "on",
+    "column_date": "Date",
+    "column_amount": "Amount",
+}
+BANK_WRITES: dict[str, Write] = {
+    f"POST {BANK}statements/import/": Write("a", statement_file_sent, f"{OWNER} journal_id format mapping"),
+    f"POST {BANK}statements/preview/": Write("a", statement_file_sent, f"{OWNER} journal_id format mapping", idle=True),
+    f"POST {BANK}statements/": Write("a", statement_typed, f"{OWNER} journal_id balance_end_real lines"),
+    f"DELETE {BANK}statements/<pk>/": Write("a", of_typed_statement()),
+    f"POST {BANK}statements/<pk>/confirm/": Write("a", of("reconciliation.Statement", because="As on paper.")),
+    f"POST {BANK}statements/<pk>/lines/": Write(
+        "a", of_typed_statement(line_date="2026-03-04", line_amount="1.00"), TYPED_LINE
+    ),
+    f"DELETE {BANK}lines/<pk>/": Write("a", of_typed_line),
+    f"POST {BANK}imports/<pk>/withdraw/": Write("a", of("reconciliation.StatementImport", because="Wrong file.")),
+    f"POST {BANK}bank-accounts/": Write(
+        "a", just(name="Savings"), f"{OWNER} iban currency journal_id account_id statements_kept"
+    ),
+    f"PATCH {BANK}bank-accounts/<pk>/": Write(
+        "a", of("reconciliation.BankAccount", name="Renamed"), "iban statements_kept is_active"
+    ),
+    f"POST {BANK}mappings/": Write(
+        "a", just(name="Sent", columns={"date": "Date", "amount": "Amount"}), f"{OWNER} {READING}"
+    ),
+    f"PATCH {BANK}mappings/<pk>/": Write("a", of("reconciliation.CsvMapping", name="Renamed"), READING),
+    f"DELETE {BANK}mappings/<pk>/": Write("a", of("reconciliation.CsvMapping")),
+    f"POST {PAGES_OF_BANK}statementimport/import/": Write("a", statement_file_chosen, "format mapping"),
+    f"POST {PAGES_OF_BANK}statementimport/preview/": Write("a", statement_file_chosen, "format mapping", idle=True),
+    f"POST {PAGES_OF_BANK}statementimport/<object_id>/withdraw/": Write(
+        "a", of("reconciliation.StatementImport", because="Wrong file.", key=KEY)
+    ),
+    f"POST {PAGES_OF_BANK}statement/<object_id>/confirm/": Write(
+        "a", of("reconciliation.Statement", because="As on paper.", key=KEY)
+    ),
+    f"POST {PAGES_OF_BANK}statement/<object_id>/remove/": Write("a", of_typed_statement(key=KEY)),
+    f"POST {PAGES_OF_BANK}bankaccount/add/": Write(
+        "a", just(name="Savings", statements_kept="AS_FILED"), "iban currency journal account"
+    ),
+    f"POST {PAGES_OF_BANK}bankaccount/<object_id>/change/": Write(
+        "a", of("reconciliation.BankAccount", name="Renamed", statements_kept="BY_MONTH", is_active="on"), "iban"
+    ),
+    f"POST {PAGES_OF_BANK}csvmapping/add/": Write(
+        "a",
+        lambda scene: Sent({**TYPED_MAPPING, "administration": scene.world.own.pk}),
+        "bank encoding delimiter debit_words",
+    ),
+    f"POST {PAGES_OF_BANK}csvmapping/<object_id>/change/": Write(
+        "a",
+        lambda scene: Sent({**TYPED_MAPPING, "administration": scene.world.own.pk}, scene.own(CsvMapping)),
+        "bank encoding delimiter debit_words",
+    ),
+    f"POST {PAGES_OF_BANK}csvmapping/<object_id>/delete/": Write("a", of("reconciliation.CsvMapping", post="yes")),
+    f"POST {PAGES_OF_BANK}csvmapping/try/": Write("a", just(file=b"Date,Amount\n", column_date="Date"), idle=True),
+}
+
+
+def typed_model(scene: Scene) -> Sent:
+    model, account = scene.row(BANK_MODEL), Account.objects.get(administration=scene.world.own, purpose="provider_fees")
+    booked = {"account": str(account.pk), "amount_type": "percentage", "amount": "100", "includes_vat": "on"}
+    told = {"name": "Typed", "kind": "WRITE_OFF", "trigger": "manual", "sequence": "10", "tolerance": "0"}
+    told |= {"is_active": "on", "search_label": "on", **rows("lines", booked)}
+    return Sent(told, model)
+
+
+TYPED_MODEL = (
+    "bank_accounts amount_type amount_min amount_max label_pattern search_reference search_note party needs_party"
+)
+TYPED_MODEL += " tolerance_account lines-0-amount_pattern lines-0-vat_code lines-0-party lines-0-memo"
+
+
 WRITES: dict[str, Write] = {
+    **BANK_WRITES,
+    f"POST {BANK}auto-reconcile/": Write("a", just(), f"{OWNER} journal_id"),
+    "POST admin/reconciliation/reconciliationmodel/add/": Write("a", typed_model, TYPED_MODEL),
+    "POST admin/reconciliation/reconciliationmodel/<object_id>/change/": Write("a", typed_model, TYPED_MODEL),
+    "POST admin/reconciliation/reconciliationmodel/<object_id>/delete/": Write("a", of(BANK_MODEL, post="yes")),
+    f"POST {BANK}lines/<pk>/match/": Write("a", bank_line_matched, "mark_fully_paid difference_account_id model_id"),
+    f"POST {BANK}lines/<pk>/write-off/": Write("a", bank_line_booked),
+    f"POST {BANK}lines/<pk>/undo/": Write("a", lambda scene: Sent({}, bank_line(scene)), "clearing_id"),
+    f"POST {BANK}lines/<pk>/to-check/": Write("a", lambda scene: Sent({"to_check": True}, bank_line(scene))),
+    f"POST {BANK}models/": Write("a", just(model_name="New"), f"{OWNER} {MODEL}"),
+    f"PATCH {BANK}models/<pk>/": Write("a", of(BANK_MODEL, model_name="Renamed"), MODEL),
+    f"DELETE {BANK}models/<pk>/": Write("a", of(BANK_MODEL)),
+    **reconciliation_writes("api/reconciliations/"),
+    **reconciliation_writes("api/v1/reconciliations/"),
     f"POST {API}": Write("o", prepared, "administration_id close_active_visits"),
     f"PATCH {API}<pk>/": Write("o", of_draft(notes="Seen.")),
     f"POST {API}<pk>/refresh/": Write("o", of_stale_draft),

@@ -66,6 +66,21 @@ from apps.core.tests.factories import AdministrationFactory, UserFactory, member
 from apps.ledger.models import Account, Batch, ExchangeRate, FixedAsset, Journal, Party, Period, VatCode
 from apps.ledger.services.depreciating import dispose, post_depreciation
 from apps.ledger.services.invoicing import InvoicedLine, post_customer_invoice, post_vendor_invoice
+from apps.reconciliation.models import (
+    BankAccount,
+    CsvMapping,
+    ReconciliationAttachment,
+    ReconcilingItem,
+    Statement,
+    StatementLine,
+)
+from apps.reconciliation.services.account_reconciling import attach, begin_reconciliation, explain
+from apps.reconciliation.services.bank_accounts import open_bank_account, save_mapping
+from apps.reconciliation.services.clearing import Kind, Part, clear
+from apps.reconciliation.services.importing import begin_import, import_statements
+from apps.reconciliation.services.ruling import keep_model
+from apps.reconciliation.services.running import begin_run
+from apps.reconciliation.services.statements import TypedLine, type_statement
 from config.sidebar import navigation
 
 LETTERS = {
@@ -132,6 +147,12 @@ MODELS: dict[str, tuple[str, str, str, str]] = {
     "billing.PaystackTransaction": (CLINIC, NOBODY, NOBODY, NOBODY),
     "billing.PaystackSettlement": (CLINIC, NOBODY, NOBODY, NOBODY),
     "billing.PaystackEvent": (CLINIC, NOBODY, NOBODY, NOBODY),
+    "reconciliation.BankAccount": (BOOKS, "a", "a", NOBODY),
+    "reconciliation.CsvMapping": (BOOKS, "a", "a", "a"),
+    "reconciliation.StatementImport": (BOOKS, NOBODY, NOBODY, NOBODY),
+    "reconciliation.Statement": (BOOKS, NOBODY, NOBODY, NOBODY),
+    "reconciliation.StatementLine": (BOOKS, NOBODY, NOBODY, NOBODY),
+    "reconciliation.ReconciliationModel": (BOOKS, "a", "a", "a"),
 }
 
 
@@ -171,7 +192,65 @@ PAYSTACK = "api/v1/billing/paystack/"
 PROVIDED = "billing.PaystackTransaction"
 ENTRY = {"entry_date": "2026-03-03", "description": "By hand", "lines": []}
 
+# Account reconciliations, at the address of their source and at ours. Approved by a manager or owner as well.
+RECONCILED_AT = ("api/reconciliations/", "api/v1/reconciliations/")
+OF_ACCOUNT = "reconciliation.AccountReconciliation"
+RECONCILED = {
+    "": Address({"GET": BOOKS, "POST": "a"}, body={"account_id": "x"}),
+    "<pk>/": Address({"GET": BOOKS, "PUT": "a"}, OF_ACCOUNT, {"expected_balance": "1.00"}),
+    "<pk>/approve/": Address({"POST": BOOKS}, OF_ACCOUNT),
+    "<pk>/items/": Address({"GET": BOOKS, "POST": "a"}, OF_ACCOUNT, {"amount": "1.00"}),
+    "<pk>/items/propose/": Address({"POST": "a"}, OF_ACCOUNT),
+    "<pk>/items/<item_id>/": Address({"DELETE": "a"}, "reconciliation.ReconcilingItem"),
+    "<pk>/items/<item_id>/resolve/": Address({"POST": "a"}, "reconciliation.ReconcilingItem"),
+    "<pk>/attachments/": Address({"GET": BOOKS, "POST": "a"}, OF_ACCOUNT),
+    "<pk>/attachments/<attachment_id>/": Address({"DELETE": "a"}, "reconciliation.ReconciliationAttachment"),
+}
+
+BANK = "api/v1/reconciliation/"
+STATEMENT, BANK_LINE = "reconciliation.Statement", "reconciliation.StatementLine"
+STATEMENT_IMPORT, BANK_ACCOUNT = "reconciliation.StatementImport", "reconciliation.BankAccount"
+CSV_MAPPING = "reconciliation.CsvMapping"
+BANK_FILES = {
+    BANK + "statements/import/": Address({"POST": "a"}),
+    BANK + "statements/preview/": Address({"POST": "a"}),
+    BANK + "statements/": Address({"GET": BOOKS, "POST": "a"}, body={"statement_name": "7"}),
+    BANK + "statements/<pk>/": Address({"GET": BOOKS, "DELETE": "a"}, STATEMENT),
+    BANK + "statements/<pk>/confirm/": Address({"POST": "a"}, STATEMENT, {"because": "As the paper says."}),
+    BANK + "statements/<pk>/lines/": Address({"POST": "a"}, STATEMENT, {"line_amount": "1.00"}),
+    BANK + "lines/": Address({"GET": BOOKS}),
+    BANK + "lines/<pk>/candidates/": Address({"GET": BOOKS}, BANK_LINE),
+    BANK + "auto-reconcile/": Address({"GET": BOOKS, "POST": "a"}),
+    BANK + "auto-reconcile/<pk>/": Address({"GET": BOOKS}, "reconciliation.MatchingRun"),
+    BANK + "auto-reconcile/<pk>/outcomes/": Address({"GET": BOOKS}, "reconciliation.MatchingRun"),
+    BANK + "lines/<pk>/": Address({"GET": BOOKS, "DELETE": "a"}, BANK_LINE),
+    BANK + "imports/": Address({"GET": BOOKS}),
+    BANK + "imports/<pk>/": Address({"GET": BOOKS}, STATEMENT_IMPORT),
+    BANK + "imports/<pk>/withdraw/": Address({"POST": "a"}, STATEMENT_IMPORT, {"because": "Of another clinic."}),
+    BANK + "bank-accounts/": Address({"GET": BOOKS, "POST": "a"}, body={"name": "Savings"}),
+    BANK + "bank-accounts/<pk>/": Address({"GET": BOOKS, "PATCH": "a"}, BANK_ACCOUNT, {"name": "Renamed"}),
+    BANK + "mappings/": Address({"GET": BOOKS, "POST": "a"}, body={"name": "Mine"}),
+    BANK + "mappings/<pk>/": Address({"GET": BOOKS, "PATCH": "a", "DELETE": "a"}, CSV_MAPPING, {"bank": "SNS"}),
+    BANK + "mappings/shipped/": Address({"GET": BOOKS}),
+    "admin/reconciliation/statementimport/import/": Address({"GET": "a", "POST": "a"}),
+    "admin/reconciliation/statementimport/preview/": Address({"POST": "a"}),
+    "admin/reconciliation/statementimport/<object_id>/withdraw/": Address({"GET": "a", "POST": "a"}, STATEMENT_IMPORT),
+    "admin/reconciliation/statement/<object_id>/confirm/": Address({"GET": "a", "POST": "a"}, STATEMENT),
+    "admin/reconciliation/statement/<object_id>/remove/": Address({"GET": "a", "POST": "a"}, STATEMENT),
+    "admin/reconciliation/csvmapping/try/": Address({"POST": "a"}),
+}
+
+BANK_MODEL = "reconciliation.ReconciliationModel"
+
 ADDRESSES: dict[str, Address] = {
+    **BANK_FILES,
+    BANK + "lines/<pk>/match/": Address({"POST": "a"}, BANK_LINE, {"matches": []}),
+    BANK + "lines/<pk>/write-off/": Address({"POST": "a"}, BANK_LINE, {"model_id": "x"}),
+    BANK + "lines/<pk>/undo/": Address({"POST": "a"}, BANK_LINE),
+    BANK + "lines/<pk>/to-check/": Address({"POST": "a"}, BANK_LINE, {"to_check": True}),
+    BANK + "lines/<pk>/clearings/": Address({"GET": BOOKS}, BANK_LINE),
+    BANK + "models/": Address({"GET": BOOKS, "POST": "a"}, body={"model_name": "Fees"}),
+    BANK + "models/<pk>/": Address({"GET": BOOKS, "PATCH": "a", "DELETE": "a"}, BANK_MODEL, {"model_name": "Renamed"}),
     "admin/core/job/<object_id>/": Address({"GET": EVERYBODY}, "core.Job"),
     "admin/core/job/<object_id>/state/": Address({"GET": EVERYBODY}, "core.Job"),
     "admin/mapping/": Address({"GET": "ods", "POST": "ods"}),
@@ -382,6 +461,7 @@ ADDRESSES: dict[str, Address] = {
     LEAKS + "<pk>/": Address({"GET": CLINIC}, "billing.Leak"),
     LEAKS + "<pk>/dismiss/": Address({"POST": "mo"}, "billing.Leak", {"reason": "A study."}),
     LEAKS + "summary/": Address({"GET": CLINIC}),
+    **{base + route: address for base in RECONCILED_AT for route, address in RECONCILED.items()},
     RECONCILIATION: Address({"GET": CLINIC, "POST": DESK}, body={"reconciliation_date": "2026-03-03"}),
     RECONCILIATION + "<pk>/": Address({"GET": CLINIC, "PATCH": DESK}, CLOSE, {"notes": "Seen."}),
     RECONCILIATION + "<pk>/refresh/": Address({"POST": DESK}, CLOSE),
@@ -594,6 +674,9 @@ def fill(clinic: Clinic, n: int = 0) -> None:
     invite(administration, email=f"new{n}@clinic.example", full_name=name, role=Membership.Role.CASHIER, by=manager)
     statement = {"administration": administration, "purpose": "statement", "name": f"{name}.csv"}
     store_upload(BytesIO(name.encode()), **statement, by=clinic.cashier)
+    banked(clinic, name)
+    reconciled(administration, name, day)
+    half_booked(administration, name, day)
     books = {"administration": administration, "purpose": "books", "name": f"{name}.csv"}
     Batch.objects.create(
         administration=administration,
@@ -654,6 +737,50 @@ def invoiced(administration: Administration, name: str, day: date) -> None:
         line = InvoicedLine(Account.objects.get(administration=administration, code=account), Decimal(10))
         post(**asked, party=party, lines=[line], reference=name[-60:])
     Batch.objects.create(administration=administration, kind=Batch.Kind.BACKFILL, title=name)
+
+
+def banked(clinic: Clinic, name: str) -> None:
+    """A bank account, a mapping, a typed statement and a file that was imported: all of them say whose they are."""
+    accountant = clinic.people[Membership.Role.ACCOUNTANT]
+    of: dict[str, Any] = {"administration": clinic.administration}
+    account = open_bank_account(**of, name=name, by=accountant)
+    save_mapping(CsvMapping(**of, name=name, columns={"date": "Date", "amount": name}), by=accountant)
+    line = TypedLine(date(2026, 3, 3), Decimal(1), label=name)
+    typed = {"name": name[:100], "date": date(2026, 3, 3), "balance_start": Decimal(0), "lines": [line]}
+    type_statement(account, **typed, by=accountant)
+    file = BytesIO(f"Date,Description,Amount\n2026-03-04,{name},2.00\n".encode())
+    upload = store_upload(file, **of, purpose="statement", name=f"{name}.csv", by=accountant)
+    import_statements(begin_import(upload, account, by=accountant), by=accountant)
+
+
+def reconciled(administration: Administration, name: str, day: date) -> None:
+    """An account reconciliation with an item and a document."""
+    accountant = Membership.objects.get(administration=administration, role=Membership.Role.ACCOUNTANT).user
+    bank = Account.objects.get(administration=administration, purpose="bank")
+    begun = begin_reconciliation(bank, period_start=day, period_end=day, by=accountant, notes=name)
+    explain(begun, date=day, description=name, amount=Decimal(1), by=accountant)
+    attach(begun, BytesIO(f"day,amount\n{name},1\n".encode()), name=f"{name}.csv", by=accountant)
+
+
+def half_booked(administration: Administration, name: str, day: date) -> None:
+    """A statement of one line, half of which was booked, and an unused model of bank lines."""
+    of: dict[str, Any] = {"administration": administration}
+    accountant = Membership.objects.get(**of, role=Membership.Role.ACCOUNTANT).user
+    account, _new = BankAccount.objects.get_or_create(
+        **of,
+        journal=Journal.objects.get(**of, code="BNK"),
+        account=Account.objects.get(**of, purpose="bank"),
+        defaults={"name": name, "currency": administration.currency},
+    )
+    statement = Statement.objects.create(**of, bank_account=account, name=name, date=day, balance_start=0)
+    line = StatementLine(**of, bank_account=account, statement=statement, sequence=1, date=day, label=name)
+    line.amount = line.residual = Decimal(20)
+    line.fingerprint = name[-60:]
+    line.save()
+    keep_model(administration, by=accountant, name=name, label_pattern="fees?")
+    begin_run(administration, by=accountant)
+    fees = Account.objects.get(**of, purpose="provider_fees")
+    clear(line, [Part(Kind.MODEL, Decimal(10), account=fees)], by=accountant)
 
 
 def own_and_disposed(administration: Administration, name: str, n: int, day: date) -> None:
@@ -726,12 +853,20 @@ def refused_by_role(answer: Any) -> bool:
     return '"NOT_ALLOWED"' in text or "Your role does not allow this here" in text
 
 
+# What stands below an account reconciliation: its own id is the one that is tried.
+INSIDE: dict[str, Any] = {"item_id": ReconcilingItem, "attachment_id": ReconciliationAttachment}
+
+
 def filled(route: str, pk: Any) -> str:
     """``route`` with ``pk`` as its id; one that names an administration and an account names an account of it."""
     route = route.replace("<date>", "2026-03-03")
     if "<client_id>" in route:
         account = Account.objects.filter(administration=pk or None).first()
         route = route.replace("<account_id>", str(account.pk if account else uuid7()))
+    for name, model in INSIDE.items():
+        if f"<{name}>" in route:
+            row = model.objects.filter(pk=pk or None).first()
+            route = route.replace("<pk>", str(row.reconciliation_id if row else uuid7())).replace(f"<{name}>", str(pk))
     return "/" + re.sub(r"<(object_id|pk|administration_id|account_id|client_id)>", str(pk), route)
 
 

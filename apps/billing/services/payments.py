@@ -1,4 +1,4 @@
-"""Take payments, also from what was paid in advance; give refunds, enter what a bank took back."""
+"""Take payments, also of advances and of what a bank brought; give refunds, enter what a bank took back."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +18,7 @@ from apps.billing.errors import (
     PaymentNotPositive,
     RefundBeyondPayment,
     RefundNeedsAnother,
+    TransferSigned,
     WalletBeyondBalance,
 )
 from apps.billing.models import Bill, Claim, Outstanding, Payer, Payment, TopUp
@@ -116,6 +117,54 @@ def take_payment(
     if tender.payer:
         claim_for(bill, tender.payer, authorisation=tender.authorisation)
     return payment
+
+
+@transaction.atomic
+def enter_transfer(bill: Bill, *, amount: Decimal, day: date, source: str, by: User | None) -> Payment:
+    """Enter the transfer that a bank statement shows for ``bill``, into the clinic day of ``day`` (never before the
+    bill's own) or the next open one. ``source`` names the match; nobody: Daybook recognised it by itself.
+
+    Raises NotAllowed, PaymentNotPositive, PaymentBeyondBill or AmountHasTooManyDigits.
+    """
+    if by is not None:
+        require(by, Act.MATCH_BANK, bill.administration_id)
+    amount = exact(amount, bill.administration.currency)
+    if amount <= 0:
+        raise PaymentNotPositive()
+    bill = Bill.objects.select_for_update(of=("self",), no_key=True).select_related("clinic_day").get(pk=bill.pk)
+    if amount > (open_ := owed(bill)):
+        raise PaymentBeyondBill(amount=amount, open=max(open_, ZERO), bill=str(bill))
+    day = max(day, bill.clinic_day.date)
+    return _born(bill, day=day, by=by, method=Payment.Method.TRANSFER, amount=amount, source=source)
+
+
+@transaction.atomic
+def take_back_transfer(payment: Payment, *, reason: str, by: User | None) -> Payment | None:
+    """Take back what ``enter_transfer`` entered by mistake: what was not refunded of it yet, on the same clinic day, so
+    that the day's takings are as if it had never been entered.
+
+    Raises NotAllowed, or TransferSigned once that day is signed: what is signed a manager corrects, by a refund.
+    """
+    if by is not None:
+        require(by, Act.MATCH_BANK, payment.administration_id)
+    payments = Payment.objects.select_for_update(of=("self",), no_key=True).select_related("clinic_day")
+    payment = payments.get(pk=payment.pk)
+    left = payment.amount + Payment.objects.filter(refunds=payment).aggregate(sum=Sum("amount", default=ZERO))["sum"]
+    if not left:
+        return None
+    _day, late_for = day_for(payment.administration, payment.clinic_day.date)
+    if late_for is not None:
+        raise TransferSigned(payment=str(payment), date=payment.clinic_day.date)
+    return _born(
+        payment.bill,
+        day=payment.clinic_day.date,
+        by=by,
+        kind=Payment.Kind.REFUND,
+        method=payment.method,
+        amount=-left,
+        refunds=payment,
+        reason=reason,
+    )
 
 
 @transaction.atomic
@@ -253,7 +302,7 @@ def _born(bill: Bill, *, day: date | None, by: User | None, method: str, **field
         late_for=late_for,
         bill=bill,
         method=method,
-        shift=shift_for(clinic_day, by=by) if method == Payment.Method.CASH else None,
+        shift=shift_for(clinic_day, by=by) if by and method == Payment.Method.CASH else None,
         taken_by=by,
         **fields,
     )

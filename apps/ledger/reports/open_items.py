@@ -11,8 +11,8 @@ from django.db.models import F, Q, Sum, Value
 from django.db.models.functions import Coalesce
 
 from apps.core.models import Administration
-from apps.core.money import ZERO, amount_field, total
-from apps.ledger.models import Account, OpenItem, Party
+from apps.core.money import ZERO, amount_field, quantize, total
+from apps.ledger.models import Account, Allocation, OpenItem, Party
 
 
 class ItemStatus(StrEnum):
@@ -97,6 +97,26 @@ def open_items(
         ControlAccount(account, balance, rows.get(account.pk, ()))
         for account, balance in control_accounts(administration, as_of, known_at)
     )
+
+
+def left_in_currency(item: Any) -> Decimal:
+    """What is open of a foreign ``item``, read with what is ``open`` of it, in its own currency and with its sign.
+
+    Whole settlements in that currency say how much of it they were. Where others settled it too, allocations being in
+    the book currency, the same part of it is left as of its amount in the books.
+    """
+    if not item.open:
+        return ZERO
+    left, settled = item.amount_currency, item.amount
+    taken = Allocation.objects.filter(Q(debit=item.pk) | Q(credit=item.pk)).select_related("debit", "credit")
+    for allocation in taken:
+        other = allocation.credit if allocation.debit_id == item.pk else allocation.debit
+        if other.currency == item.currency and abs(other.amount) == allocation.amount:
+            left += other.amount_currency
+            settled += other.amount
+    if settled != item.open:
+        left = item.amount_currency * item.open / item.amount
+    return quantize(left, item.currency)
 
 
 def control_accounts(

@@ -1,4 +1,4 @@
-"""Settle open items of one document with each other."""
+"""Settle open items: those of one document with each other, or an item with what was posted for it."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -25,6 +25,27 @@ def settle_documents(administration: Administration, documents: Iterable[UUID | 
     for item in items.as_of().order_by("date", "id"):
         groups[item.account_id, item.party_id, item.document_id].append(item)
     allocations = [allocation for group in groups.values() for allocation in _pair(group)]
+    Allocation.objects.bulk_create(allocations)
+    return allocations
+
+
+@named_refusals()
+@transaction.atomic
+def settle_pairs(pairs: Iterable[tuple[OpenItem, OpenItem]]) -> list[Allocation]:
+    """Allocate to each item the whole of what was posted to settle it: of each pair the item, then its settlement.
+
+    Whoever makes several at once holds the items, in the order of their ids. Raises AllocationBeyondOpen.
+    """
+    allocations = [
+        Allocation(
+            administration_id=item.administration_id,
+            debit=item if item.amount > 0 else settlement,
+            credit=settlement if item.amount > 0 else item,
+            amount=abs(settlement.amount),
+            date=max(item.date, settlement.date),
+        )
+        for item, settlement in pairs
+    ]
     Allocation.objects.bulk_create(allocations)
     return allocations
 

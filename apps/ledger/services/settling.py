@@ -20,6 +20,7 @@ from apps.ledger.errors import (
     named_refusals,
 )
 from apps.ledger.models import Account, Allocation, JournalEntry, OpenItem
+from apps.ledger.reports.open_items import left_in_currency
 from apps.ledger.services.posting import Document, Line, Source, first_open_day, post_entry
 from apps.ledger.services.purposes import account_for, journal_of
 
@@ -110,8 +111,7 @@ def _books(item: OpenItem) -> str:
 
 def _rest(item: OpenItem) -> Decimal:
     """What is open of a foreign item, in its currency: allocations take it at the rate that it was booked at."""
-    whole = abs(item.amount_currency or ZERO)
-    return whole if _open(item) == item.amount else quantize(whole * _open(item) / item.amount, item.currency)
+    return abs(left_in_currency(item))
 
 
 def _share(item: OpenItem, amount: Decimal, rest: Decimal) -> Decimal:

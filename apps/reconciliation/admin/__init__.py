@@ -1,0 +1,8 @@
+"""Pages of the bank: accounts, statements with their lines, files that come in, how CSV is read, and models of lines.
+
+Each page parses, calls one service and renders; what a rule refuses is said beside the form.
+"""
+
+from apps.reconciliation.admin import accounts, imports, mappings, models, statements
+
+__all__ = ["accounts", "imports", "mappings", "models", "statements"]
