@@ -1,14 +1,16 @@
 """Benchmarks: one module per promise, run by ``make bench NAME=...``; each figure is one JSON line."""
 
+import gc
 import json
 import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("LOG_LEVEL", "WARNING")  # figures stand on stdout, and so would what happens in the books
 SIZE = os.environ.get("SIZE")
 
 _missed: list[str] = []
@@ -36,6 +38,38 @@ def in_turn(runs: int, **measured: Callable[[], float]) -> dict[str, float]:
         for name, measure in measured.items():
             found[name].append(measure())
     return {name: statistics.median(figures) for name, figures in found.items()}
+
+
+def grown(first: Callable[[], Any], work: Callable[[], Any], runs: int = 3) -> float:
+    """By how many MB the resident memory grows at most for ``work``, once ``first`` was done: the median over ``runs``
+    processes.
+
+    Each begins where this one stands, so that what ran here before has left memory which it takes without growing.
+    """
+    processes, found = get_context("fork"), []
+    for _ in range(max(runs, 3)):
+        here, there = processes.Pipe(duplex=False)
+        process = processes.Process(target=_measure, args=(first, work, there))
+        process.start()
+        there.close()
+        found.append(here.recv())
+        process.join()
+    return statistics.median(found)
+
+
+def _measure(first: Callable[[], Any], work: Callable[[], Any], told: Any) -> None:
+    first()
+    gc.collect()
+    before = _resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    work()
+    told.send(_resident("VmHWM") - before)
+
+
+def _resident(what: str) -> float:
+    """MB, as the kernel counts them."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
 
 
 def figure(name: str, ours: float, limit: float, unit: str, better: str, promise: float, **said: object) -> None:

@@ -4,12 +4,10 @@ Amounts come in groups of ten; references are cut or misspelt, fees kept, severa
 nothing that is open, of the same amounts. See bench/bank/generating.py, which knows nothing of how lines are read.
 
 matching.candidates   every line read, its candidates scored with reasons and rivals; limit: one SQL statement that
-joins
-                      the open items of each line's amount and takes the name that is most similar (pg_trgm)
+                      joins the open items of each line's amount and takes the name that is most similar (pg_trgm)
 matching.precision    of what would be matched by itself, the share that is what was paid; limit: all
 matching.recall       of lines that pay one invoice whole, with its number intact or from the payer's known account
-where
-                      no other invoice of theirs has the amount: the share that is matched by itself, and rightly
+                      where no other invoice of theirs has the amount: the share that is matched by itself, and rightly
 """
 
 import os

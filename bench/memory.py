@@ -8,12 +8,7 @@ memory.account_ledger  all lines of the busiest account, as CSV
 memory.journal         every entry and line of the book, as CSV
 """
 
-import gc
 import os
-import statistics
-from multiprocessing import get_context
-from pathlib import Path
-from typing import Any
 
 import django
 
@@ -29,14 +24,13 @@ from apps.ledger.reports.account_ledger import whole_ledger  # noqa: E402
 from apps.ledger.reports.journal import whole_journal  # noqa: E402
 from apps.ledger.reports.tables import account_ledger_table, journal_table  # noqa: E402
 from apps.ledger.reports.trial_balance import trial_balance  # noqa: E402
-from bench import SIZE, end, figure  # noqa: E402
+from bench import SIZE, end, figure, grown  # noqa: E402
 from bench.books.generating import BANK, CUT, FIRST_DAY  # noqa: E402
 from bench.books.loading import book  # noqa: E402
 
 BOOK = int(SIZE or 500_000)
 LAST_DAY = CUT.replace(month=12, day=31)
 LEAST = 8.0  # MB
-RUNS = 3
 
 
 def main() -> None:
@@ -69,31 +63,8 @@ WORK = {"trial_balance": balance, "account_ledger": ledger, "journal": journal}
 
 
 def peak(name: str, administration: Administration) -> float:
-    """The median growth in MB over three processes."""
     connection.close()
-    processes, grown = get_context("fork"), []
-    for _ in range(RUNS):
-        here, there = processes.Pipe(duplex=False)
-        process = processes.Process(target=measure, args=(name, administration, there))
-        process.start()
-        grown.append(here.recv())
-        process.join()
-    return max(statistics.median(grown), LEAST)
-
-
-def measure(name: str, administration: Administration, told: Any) -> None:
-    connection.ensure_connection()
-    gc.collect()
-    before = resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
-    WORK[name](administration)
-    told.send(resident("VmHWM") - before)
-
-
-def resident(what: str) -> float:
-    """MB, as the kernel counts them."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
+    return max(grown(connection.ensure_connection, lambda: WORK[name](administration)), LEAST)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Bank statements of any length, as a Dutch and a Norwegian bank write them, straight to the disk.
 
 A year of a busy clinic: patients who pay by transfer with a structured reference, card settlements, suppliers, fees.
-The same ``count`` gives the same file. Each function answers the balance that the file ends with.
+The same ``count`` and year give the same file. Each function answers the balance that the file ends with.
 """
 
 import random
@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-FIRST_DAY = date(2026, 1, 1)
+YEAR = 2026
 OPENING = Decimal("25000.00")
 IBAN = "NL91ABNA0417164300"
 _NAMES = ("J. de Vries", "A. Jansen", "M. Hansen", "K. Olsen", "P. Bakker", "S. Visser", "L. Smit", "E. Berg")
@@ -29,32 +29,32 @@ class Movement:
     text: str
 
 
-def movements(count: int) -> Iterator[Movement]:
-    """``count`` movements over a year; two of three come in, and the account stays above nothing."""
-    chance, balance = random.Random(count), OPENING
+def movements(count: int, year: int = YEAR) -> Iterator[Movement]:
+    """``count`` movements over ``year``; two of three come in, and the account stays above nothing."""
+    chance, balance, first_day = random.Random(f"{count} in {year}"), OPENING, date(year, 1, 1)
     for number in range(1, count + 1):
         amount = Decimal(chance.randrange(500, 40_000)) / 100
         money_in = number % 3 != 0 or balance < amount
         balance += amount if money_in else -amount
         yield Movement(
             number=number,
-            date=FIRST_DAY + timedelta(days=number * 365 // (count + 1)),
+            date=first_day + timedelta(days=number * 365 // (count + 1)),
             amount=amount if money_in else -amount,
             name=chance.choice(_NAMES if money_in else _SUPPLIERS),
             iban=f"NL{chance.randrange(10, 99)}INGB{chance.randrange(10**10):010}",
             reference=f"{chance.randrange(10**15):015}7" if money_in and number % 2 else "",
-            text=f"Factuur {FIRST_DAY.year}-{number:06} consult en behandeling, met dank",
+            text=f"Factuur {year}-{number:06} consult en behandeling, met dank",
         )
 
 
-def write_camt(path: Path, count: int) -> Decimal:
+def write_camt(path: Path, count: int, year: int = YEAR) -> Decimal:
     """One statement of CAMT.053.001.02 with ``count`` entries of one transaction each."""
-    last_day = FIRST_DAY + timedelta(days=364)
-    closing = OPENING + sum((one.amount for one in movements(count)), Decimal(0))
+    before, last_day = date(year - 1, 12, 31), date(year, 12, 31)
+    closing = OPENING + sum((one.amount for one in movements(count, year)), Decimal(0))
     with path.open("w", encoding="utf-8") as file:
-        file.write(_CAMT_HEAD.format(iban=IBAN, opening=_balance("OPBD", OPENING, FIRST_DAY - timedelta(days=1))))
+        file.write(_CAMT_HEAD.format(iban=IBAN, opening=_balance("OPBD", OPENING, before)))
         file.write(_balance("CLBD", closing, last_day))
-        for one in movements(count):
+        for one in movements(count, year):
             side, owner = ("Dbtr", "Cdtr") if one.amount > 0 else ("Cdtr", "Dbtr")
             file.write(
                 _CAMT_ENTRY.format(
@@ -72,17 +72,17 @@ def write_camt(path: Path, count: int) -> Decimal:
     return closing
 
 
-def write_mt940(path: Path, count: int) -> Decimal:
+def write_mt940(path: Path, count: int, year: int = YEAR) -> Decimal:
     """A statement for each day, with ``count`` movements in all, structured as ING writes them."""
     balance, day, number = OPENING, None, 0
     with path.open("w", encoding="ascii", newline="\r\n") as file:
-        for one in movements(count):
+        for one in movements(count, year):
             if one.date != day:
                 if day is not None:
                     file.write(f":62F:{_mt940_balance(balance, day)}\n-}}\n")
                 number += 1
                 file.write(f"{{1:F01INGBNL2ABXXX0000000000}}\n{{2:I940INGBNL2AXXXN}}\n{{4:\n:20:P{one.date:%y%m%d}\n")
-                file.write(f":25:{IBAN}EUR\n:28C:{number:05}\n:60F:{_mt940_balance(balance, day or FIRST_DAY)}\n")
+                file.write(f":25:{IBAN}EUR\n:28C:{number:05}\n:60F:{_mt940_balance(balance, day or one.date)}\n")
                 day = one.date
             balance += one.amount
             mark, amount = "C" if one.amount > 0 else "D", _comma(abs(one.amount))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import django_stubs_ext
 import environ
+from celery.schedules import crontab
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
@@ -316,6 +317,11 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds: it leaves its heartbeat as it tick
 CELERY_BEAT_SCHEDULE = {
     "close days that are due": {"task": "apps.billing.tasks.close_due_days", "schedule": 60.0},
     "ask providers": {"task": "apps.billing.tasks.ask_providers", "schedule": 10 * 60.0, "options": {"expires": 300.0}},
+    "match open bank lines": {
+        "task": "apps.reconciliation.tasks.match_open_lines",
+        "schedule": crontab(hour=2, minute=40),
+        "options": {"expires": 6 * 60 * 60.0},
+    },
     "suspend what moved": {"task": "apps.reconciliation.tasks.suspend_moved", "schedule": 60 * 60.0},
     "roll up months": {"task": "apps.ledger.tasks.roll_up_months", "schedule": 60.0},
     "post depreciation that is due": {"task": "apps.ledger.tasks.post_due_depreciation", "schedule": 60 * 60.0},
@@ -339,6 +345,7 @@ EVENT_HANDLERS: dict[str, list[str]] = {
     "core.mail_asked": ["apps.core.handlers.send_mail"],
     "core.administration_opened": ["apps.billing.handlers.open_clinic"],
     "ledger.books_opened": ["apps.reconciliation.handlers.open_bank_account"],
+    "billing.demo_made": ["apps.reconciliation.handlers.keep_bank_of_demo"],
     "billing.nightly_close_ended": ["apps.billing.handlers.mail_signers"],
     "billing.day_finalized": ["apps.billing.handlers.mail_z"],
     "ledger.entry_reversed": ["apps.reconciliation.handlers.undo_what_was_reversed"],

@@ -66,10 +66,12 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, Any]]]] = [
     (
         _("Bank"),
         [
+            (_("Reconcile"), "join_inner", ("admin:reconciliation_reconcile", Act.READ_LEDGER)),
             (_("Import a file"), "upload_file", ("admin:reconciliation_import", Act.MATCH_BANK)),
             (_("Statements"), "receipt", "reconciliation.Statement"),
             (_("Bank lines"), "list_alt", "reconciliation.StatementLine"),
             (_("Imports"), "history", "reconciliation.StatementImport"),
+            (_("Matched by itself"), "auto_mode", "reconciliation.MatchingRun"),
             (_("Bank accounts"), "account_balance", "reconciliation.BankAccount"),
             (_("CSV mappings"), "table_view", "reconciliation.CsvMapping"),
         ],
@@ -84,6 +86,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, Any]]]] = [
             (_("Fixed assets"), "precision_manufacturing", "ledger.FixedAsset"),
             (_("Accounts"), "account_tree", "ledger.Account"),
             (_("Periods"), "date_range", "ledger.Period"),
+            (_("Account reconciliations"), "fact_check", ("admin:reconciliation_overview", Act.READ_LEDGER)),
             (_("Seals"), "verified_user", "ledger.Seal"),
             (_("Import books"), "upload_file", ("admin:ledger_import", Act.KEEP_ACCOUNTS)),
             (_("Batches"), "inventory", "ledger.Batch"),

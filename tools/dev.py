@@ -134,9 +134,10 @@ def serve():
         demo = subprocess.run([PYTHON, "manage.py", "demo"], env=env, stdout=subprocess.PIPE, text=True)
         check(demo.returncode)
         words = {"host": "127.0.0.1", "port": port, "schedule": VAR / "beat-schedule"}
-        for name, line in (("web", WEB), ("worker", WORKER), ("beat", BEAT)):
+        quiet = {"LOG_LEVEL": "WARNING"} | env  # or what the worker does after the demo hides the sign-ins
+        for name, line, own in (("web", WEB, env), ("worker", WORKER, quiet), ("beat", BEAT, quiet)):
             command = [PYTHON, "-m", *(word.format(**words) for word in line.split())]
-            supervisor.start(Part(name, command, env, cwd=str(ROOT)))
+            supervisor.start(Part(name, command, own, cwd=str(ROOT)))
         address = f"http://127.0.0.1:{port}"
         wait_for(f"{address}/health", supervisor)
         print(demo.stdout.rstrip(), flush=True)
@@ -197,6 +198,7 @@ def bench(name="", *words):
         start(servers, supervisor)
         migrate(servers)
         env = application(servers) | {"DATABASE_OWNER_URL": owner_url(servers)}
+        env.setdefault("LOG_LEVEL", "WARNING")  # figures stand on stdout, and so would what happens in the books
         return run([PYTHON, "-m", f"bench.{name}", *words], env, ROOT)
 
 

@@ -99,6 +99,11 @@ class ByActs:
             kwargs["queryset"] = offered(db_field.related_model, request.user, roles)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
 
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offers only rows of the person's administrations, as where one row is chosen."""
+        kwargs.setdefault("queryset", offered(db_field.related_model, request.user))
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
+
 
 class ScopedAdmin(ByActs, ModelAdmin):
     """Rows of the person's administrations. A foreign row and a missing one answer the same 404, a role that lacks
@@ -106,6 +111,7 @@ class ScopedAdmin(ByActs, ModelAdmin):
     """
 
     refusal_fields: dict[str, str] = {}  # code of a refusal -> the field it stands beside
+    when_empty: Any = ""  # what an empty list says of how its first row comes to be
     linked_by: tuple[str, ...] = ()  # lookups that links from other pages make, beside those of the list's filters
 
     show_full_result_count = False

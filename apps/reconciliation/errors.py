@@ -153,6 +153,32 @@ class PersonRequired(Invalid):
     message = _("A write-off, an exchange difference and a duplicate are for a person to decide.")
 
 
+class NoPayout(Invalid):
+    code = "NO_PAYOUT"
+    message = _("This line is no payout, and no card settlement, that Daybook knows.")
+    hint = _("Paystack is asked every ten minutes; a card settlement needs a model that says which lines are one.")
+
+
+class PayoutAmbiguous(Invalid):
+    """``payouts`` are the keys of those that fit."""
+
+    code = "PAYOUT_AMBIGUOUS"
+    message = _("Several fit this line equally.")
+    hint = _("Name the one that it is.")
+
+
+class PayoutUnexplained(Invalid):
+    code = "PAYOUT_UNEXPLAINED"
+    message = _("{amount} of {payout} is not explained by its payments, fees and refunds.")
+    hint = _("Enter what is missing in billing, as a chargeback; or name the account that it is written off to.")
+
+
+class NotOneTransfer(Invalid):
+    code = "NOT_ONE_TRANSFER"
+    message = _("A transfer is two lines of two accounts in one currency, both open, with opposite amounts.")
+    hint = _("Match the sides one by one: the second with what the first left on transfers between own accounts.")
+
+
 class WriteOffAboveLimit(Invalid):
     code = "WRITE_OFF_ABOVE_LIMIT"
     message = _("{amount} is above the limit of {limit} for what one person books without a document.")
@@ -251,6 +277,18 @@ class BalanceMoved(Conflict):
     code = "BALANCE_MOVED"
     message = _("Something was posted since: the balance was {before} and is {now}.")
     hint = _("Save the reconciliation once more: it reads the balance again.")
+
+
+class ReconciliationChanged(Conflict):
+    code = "RECONCILIATION_CHANGED"
+    message = _("This reconciliation was changed after you looked.")
+    hint = _("Look at it again, then approve.")
+
+
+class TooManyDifferences(Invalid):
+    code = "TOO_MANY_DIFFERENCES"
+    message = _("Books and bank do not share {count} lines; at most {most} become items.")
+    hint = _("Match the bank lines first: what is left of them is explained.")
 
 
 class ReconciliationAtWork(Conflict):

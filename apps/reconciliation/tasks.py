@@ -1,20 +1,23 @@
 """Tasks of reconciliation: each carries an id and can run twice."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from celery import shared_task
 from django.db import OperationalError, transaction
+from django.utils import timezone
 
 from apps.core.errors import DomainError
 from apps.core.models import Administration, Job
 from apps.core.services.jobs import work_through
-from apps.reconciliation.models import MatchingRun, StatementImport
-from apps.reconciliation.services import account_reconciling, running
+from apps.reconciliation.models import MatchingRun, StatementImport, StatementLine
+from apps.reconciliation.services import running, suspending
 from apps.reconciliation.services.importing import import_statements, note_refusal
 
 again: dict[str, Any] = {"autoretry_for": (OperationalError,), "retry_backoff": True, "max_retries": 5}
+A_NIGHT = timedelta(hours=20)  # a message that comes twice in one night is done once
 
 
 @shared_task(**again)
@@ -37,11 +40,25 @@ def match_lines(job_id: str) -> None:
         running.end_run(run)
 
 
+@shared_task
+def match_open_lines() -> None:
+    """Every night: ask for a run over what is open in each administration that has bank lines."""
+    for pk in StatementLine.objects.open().order_by().values_list("administration", flat=True).distinct():
+        match_administration.delay(str(pk))
+
+
+@shared_task(**again)
+def match_administration(administration_id: str) -> None:
+    """Match what is beyond doubt in one administration, once a night: what was signed or booked since the import."""
+    administration = Administration.objects.get(pk=administration_id)
+    running.match_all(administration, since=timezone.now() - A_NIGHT)
+
+
 @shared_task(**again)
 def suspend_moved() -> None:
     """Every hour: suspend account reconciliations that a later posting moved."""
     for administration in Administration.objects.all():
-        account_reconciling.suspend_moved(administration)
+        suspending.suspend_moved(administration)
 
 
 def _import(job: Job) -> Iterable[StatementImport]:

@@ -7,6 +7,7 @@ from apps.reconciliation.api.candidates import LineCandidatesViewSet
 from apps.reconciliation.api.clearings import LineMatchingViewSet
 from apps.reconciliation.api.imports import FileViewSet, ImportViewSet
 from apps.reconciliation.api.models import ModelViewSet
+from apps.reconciliation.api.payouts import LinePayoutsViewSet
 from apps.reconciliation.api.running import MatchingRunViewSet
 from apps.reconciliation.api.statements import LineViewSet, StatementViewSet
 
@@ -16,6 +17,7 @@ router.register("statements", StatementViewSet, basename="statement")
 router.register("lines", LineViewSet, basename="statement-line")
 router.register("lines", LineCandidatesViewSet, basename="line-candidates")
 router.register("lines", LineMatchingViewSet, basename="line-matching")
+router.register("lines", LinePayoutsViewSet, basename="line-payouts")
 router.register("models", ModelViewSet, basename="reconciliation-model")
 router.register("imports", ImportViewSet, basename="statement-import")
 router.register("bank-accounts", BankAccountViewSet, basename="bank-account")

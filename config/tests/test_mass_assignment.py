@@ -74,9 +74,14 @@ from apps.ledger.services.fiscal_years import open_fiscal_year
 from apps.ledger.services.posting import Line, post_entry
 from apps.ledger.tests.factories import Books, cash_sale
 from apps.ledger.tests.subledger import SubLedger
+from apps.reconciliation.admin.reconcile.acts import ACTS
 from apps.reconciliation.models import BankAccount, CsvMapping, Statement, StatementLine
+from apps.reconciliation.reports.payouts import payouts_for
 from apps.reconciliation.services.account_reconciling import begin_reconciliation
+from apps.reconciliation.services.bank_accounts import open_bank_account
 from apps.reconciliation.services.ruling import Booking, keep_model
+from apps.reconciliation.tests.bank import Bank
+from apps.reconciliation.tests.paying_out import Provider
 from config.tests.test_permission_matrix import (
     ALL,
     ASSETS,
@@ -942,7 +947,28 @@ def reconciliation_ready(scene: Scene) -> Sent:
 
 
 def bank_line(scene: Scene) -> StatementLine:
-    return scene.own(StatementLine)
+    """One of which a part was booked, and a part is open."""
+    return StatementLine.objects.exclude(clearings=None).exclude(residual=0).get(administration=scene.world.own)
+
+
+def a_bank(scene: Scene, **fields: Any) -> Bank:
+    """The administration's bank account, or one more when ``fields`` say which."""
+    own, by = scene.world.own, scene.world.people["a"]
+    account = open_bank_account(own, **fields) if fields else scene.own(BankAccount)
+    return Bank(Books(own, scene.world.people["o"]), account, by)
+
+
+def bank_line_unpacked(scene: Scene) -> Sent:
+    """A payout of the provider, of one payment of the day before."""
+    provider = Provider(scene.clinic)
+    provider.payout("998877", provider.paid("65.00", fee="0.65"))
+    return Sent({}, a_bank(scene).line("64.35", label="PSTK_998877", date=scene.clinic.today))
+
+
+def bank_line_transferred(scene: Scene) -> Sent:
+    """Money that went to another account of the same books."""
+    out, into = a_bank(scene).line("-12.34"), a_bank(scene, name="Savings", iban="NL02INGB0000000001").line("12.34")
+    return Sent({"other_line_id": str(into.pk)}, out)
 
 
 def bank_line_matched(scene: Scene) -> Sent:
@@ -983,10 +1009,37 @@ def reconciliation_writes(base: str) -> dict[str, Write]:
         f"POST {base}<pk>/approve/": Write("o", reconciliation_ready),
         f"POST {base}<pk>/items/": Write("a", of(one, **explained)),
         f"POST {base}<pk>/items/propose/": Write("a", of(one), idle=True),  # no bank, no statement
+        f"PUT {base}<pk>/items/<item_id>/": Write("a", of(item, **explained), "resolved_on"),
         f"DELETE {base}<pk>/items/<item_id>/": Write("a", of(item)),
         f"POST {base}<pk>/items/<item_id>/resolve/": Write("a", of(item, resolved_on="2026-03-31")),
         f"POST {base}<pk>/attachments/": Write("a", of(one, file=b"day;amount\n")),
         f"DELETE {base}<pk>/attachments/<attachment_id>/": Write("a", of("reconciliation.ReconciliationAttachment")),
+    }
+
+
+def proof_begun(scene: Scene) -> Sent:
+    month = scene.own(Period, type="MONTH")
+    return Sent({"period": month.pk, "key": KEY}, scene.own(Account, purpose="cash_drawer"))
+
+
+def proof_ready(scene: Scene) -> Sent:
+    return Sent({"key": KEY}, reconciliation_ready(scene).row)
+
+
+def proof_pages(at: str = "admin/reconciliation/accountreconciliation/") -> dict[str, Write]:
+    one, item = "reconciliation.AccountReconciliation", "reconciliation.ReconcilingItem"
+    typed = {"date": "2026-03-31", "description": "Cheque", "amount": "1.00", "key": KEY}
+    document = of("reconciliation.ReconciliationAttachment", key=KEY)
+    return {
+        f"POST {at}begin/<account_id>/": Write("a", proof_begun),
+        f"POST {at}<pk>/expect/": Write("a", of(one, expected_balance="5.00", notes="Kept", key=KEY)),
+        f"POST {at}<pk>/explain/": Write("a", of(one, **typed)),
+        f"POST {at}<pk>/propose/": Write("a", of(one, key=KEY)),
+        f"POST {at}<pk>/attach/": Write("a", of(one, file=b"day;amount\n", key=KEY)),
+        f"POST {at}<pk>/approve/": Write("o", proof_ready, "seen"),
+        f"POST {at}<pk>/items/<item_id>/": Write("a", of(item, **typed), "resolved_on"),
+        f"POST {at}<pk>/items/<item_id>/remove/": Write("a", of(item, key=KEY)),
+        f"POST {at}<pk>/attachments/<attachment_id>/remove/": Write("a", document),
     }
 
 
@@ -1044,7 +1097,7 @@ BANK_WRITES: dict[str, Write] = {
         "a", just(name="Savings"), f"{OWNER} iban currency journal_id account_id statements_kept"
     ),
     f"PATCH {BANK}bank-accounts/<pk>/": Write(
-        "a", of("reconciliation.BankAccount", name="Renamed"), "iban statements_kept is_active"
+        "a", of("reconciliation.BankAccount", name="Renamed"), "iban statements_kept matches_imports is_active"
     ),
     f"POST {BANK}mappings/": Write(
         "a", just(name="Sent", columns={"date": "Date", "amount": "Amount"}), f"{OWNER} {READING}"
@@ -1064,7 +1117,9 @@ BANK_WRITES: dict[str, Write] = {
         "a", just(name="Savings", statements_kept="AS_FILED"), "iban currency journal account"
     ),
     f"POST {PAGES_OF_BANK}bankaccount/<object_id>/change/": Write(
-        "a", of("reconciliation.BankAccount", name="Renamed", statements_kept="BY_MONTH", is_active="on"), "iban"
+        "a",
+        of("reconciliation.BankAccount", name="Renamed", statements_kept="BY_MONTH", is_active="on"),
+        "iban matches_imports",
     ),
     f"POST {PAGES_OF_BANK}csvmapping/add/": Write(
         "a",
@@ -1081,6 +1136,54 @@ BANK_WRITES: dict[str, Write] = {
 }
 
 
+def said_of_line(do: str, **typed: Any) -> Callable[[Scene], Sent]:
+    """What the accountant says of the line that was booked in part."""
+
+    def sends(scene: Scene) -> Sent:
+        line = bank_line(scene)
+        return Sent({"do": do, "line": str(line.pk), "key": KEY, **typed}, line.bank_account)
+
+    return sends
+
+
+def chosen_for_line(scene: Scene) -> Sent:
+    body = bank_line_matched(scene).body["matches"][0]
+    choice = f"entry_line:{body['journal_line_id']}:{body['amount']}"
+    return said_of_line("match", choice=choice)(scene)
+
+
+def split_of_line(scene: Scene) -> Sent:
+    body = bank_line_matched(scene).body["matches"][0]
+    key = f"entry_line:{body['journal_line_id']}"
+    return said_of_line("split", **{"take": key, f"amount:{key}": body["amount"]})(scene)
+
+
+def undone_of_line(scene: Scene) -> Sent:
+    return said_of_line("undo", clearing=str(bank_line(scene).clearings.get().pk))(scene)
+
+
+def unpacked_of_line(scene: Scene) -> Sent:
+    """The best way is named, as the page does."""
+    line = bank_line_unpacked(scene).row
+    (way,) = payouts_for([line])[line.pk]
+    return Sent({"do": "unpack", "line": str(line.pk), "way": way.key, "key": KEY}, line.bank_account)
+
+
+SAID = "POST admin/reconciliation/bankaccount/reconcile/<object_id>/"
+SAID_OF_LINES: dict[str, Write] = {
+    f"{SAID} match": Write("a", chosen_for_line, "in_full model"),
+    f"{SAID} split": Write("a", split_of_line, "fee account amount vat_code memo party"),
+    f"{SAID} book": Write("a", said_of_line("book", account="4410", amount="10.00"), "model vat_code memo party"),
+    f"{SAID} transfer": Write("a", said_of_line("transfer"), "other"),
+    f"{SAID} unpack": Write("a", unpacked_of_line, "account"),
+    f"{SAID} duplicate": Write("a", said_of_line("duplicate")),
+    f"{SAID} check": Write("a", said_of_line("check", to_check="on")),
+    f"{SAID} undo": Write("a", undone_of_line),
+    f"{SAID} undo-last": Write("a", said_of_line("undo-last")),
+    f"{SAID} auto": Write("a", said_of_line("auto")),
+}
+
+
 def typed_model(scene: Scene) -> Sent:
     model, account = scene.row(BANK_MODEL), Account.objects.get(administration=scene.world.own, purpose="provider_fees")
     booked = {"account": str(account.pk), "amount_type": "percentage", "amount": "100", "includes_vat": "on"}
@@ -1092,22 +1195,27 @@ def typed_model(scene: Scene) -> Sent:
 TYPED_MODEL = (
     "bank_accounts amount_type amount_min amount_max label_pattern search_reference search_note party needs_party"
 )
-TYPED_MODEL += " tolerance_account lines-0-amount_pattern lines-0-vat_code lines-0-party lines-0-memo"
+TYPED_MODEL += " tolerance_account lines-0-id lines-0-model lines-0-amount_pattern lines-0-vat_code lines-0-party"
+TYPED_MODEL += " lines-0-memo"
 
 
 WRITES: dict[str, Write] = {
     **BANK_WRITES,
+    **SAID_OF_LINES,
     f"POST {BANK}auto-reconcile/": Write("a", just(), f"{OWNER} journal_id"),
     "POST admin/reconciliation/reconciliationmodel/add/": Write("a", typed_model, TYPED_MODEL),
     "POST admin/reconciliation/reconciliationmodel/<object_id>/change/": Write("a", typed_model, TYPED_MODEL),
     "POST admin/reconciliation/reconciliationmodel/<object_id>/delete/": Write("a", of(BANK_MODEL, post="yes")),
     f"POST {BANK}lines/<pk>/match/": Write("a", bank_line_matched, "mark_fully_paid difference_account_id model_id"),
     f"POST {BANK}lines/<pk>/write-off/": Write("a", bank_line_booked),
+    f"POST {BANK}lines/<pk>/unpack/": Write("a", bank_line_unpacked, "key difference_account_id"),
+    f"POST {BANK}lines/<pk>/transfer/": Write("a", bank_line_transferred),
     f"POST {BANK}lines/<pk>/undo/": Write("a", lambda scene: Sent({}, bank_line(scene)), "clearing_id"),
     f"POST {BANK}lines/<pk>/to-check/": Write("a", lambda scene: Sent({"to_check": True}, bank_line(scene))),
     f"POST {BANK}models/": Write("a", just(model_name="New"), f"{OWNER} {MODEL}"),
     f"PATCH {BANK}models/<pk>/": Write("a", of(BANK_MODEL, model_name="Renamed"), MODEL),
     f"DELETE {BANK}models/<pk>/": Write("a", of(BANK_MODEL)),
+    **proof_pages(),
     **reconciliation_writes("api/reconciliations/"),
     **reconciliation_writes("api/v1/reconciliations/"),
     f"POST {API}": Write("o", prepared, "administration_id close_active_visits"),
@@ -1171,7 +1279,7 @@ WRITES: dict[str, Write] = {
         "practice_name country",
     ),
     f"POST {AUTH}resend-verification/": Write("", just(email="known@clinic.example")),
-    f"GET {AUTH}verify-email/": Write("", api_verification),
+    f"GET {AUTH}verify-email/": Write("", api_verification, "format"),  # which the framework takes
     f"POST {AUTH}forgot-password/": Write("", just(email="known@clinic.example")),
     f"POST {AUTH}reset-password/": Write("", api_new_password),
     f"POST {AUTH}token/": Write("", tokens),
@@ -1373,6 +1481,7 @@ WRITES: dict[str, Write] = {
 }
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
+PRESSED = {DAY: BUTTONS, SAID.removeprefix("POST "): (*ACTS, "auto", "undo-last")}  # pages that write by many buttons
 
 
 def writes_of(route: str) -> Iterator[str]:
@@ -1387,9 +1496,9 @@ def writes_of(route: str) -> Iterator[str]:
         methods |= {"POST"} if route.startswith("account/") and route != "account/" else set()
         methods |= {"POST"} if route.endswith("/delete/") else set()
         methods -= {"POST"} if route in map(list_of, MODELS) else set()  # a list writes by its actions, see below
+        methods -= {"POST"} if route in PRESSED else set()  # by its buttons
     yield from (f"{method.upper()} {route}" for method in methods if method.upper() not in SAFE)
-    if route == DAY:
-        yield from (f"POST {route} {button}" for button in BUTTONS)
+    yield from (f"POST {route} {button}" for button in PRESSED.get(route, ()))
 
 
 def actions_of(world: World) -> Iterator[str]:
@@ -1409,8 +1518,8 @@ def test_every_address_that_writes_is_listed(world):
 
 
 def test_nothing_is_listed_that_is_not_there(world):
-    actions = set(actions_of(world)) | {f"POST {DAY} {button}" for button in BUTTONS}
-    actions |= {write for write in WRITES if write.endswith(" download")}
+    actions = set(actions_of(world)) | {f"POST {route} {button}" for route in PRESSED for button in PRESSED[route]}
+    actions |= {write for write in WRITES if write.endswith(" download")} | {"POST admin/mapping/ import"}
     gone = [write for write in WRITES if write.split()[1] not in ALL or (write.count(" ") > 1 and write not in actions)]
     assert gone == []
 

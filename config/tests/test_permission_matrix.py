@@ -153,6 +153,8 @@ MODELS: dict[str, tuple[str, str, str, str]] = {
     "reconciliation.Statement": (BOOKS, NOBODY, NOBODY, NOBODY),
     "reconciliation.StatementLine": (BOOKS, NOBODY, NOBODY, NOBODY),
     "reconciliation.ReconciliationModel": (BOOKS, "a", "a", "a"),
+    "reconciliation.MatchingRun": (BOOKS, NOBODY, NOBODY, NOBODY),
+    "reconciliation.AccountReconciliation": (BOOKS, NOBODY, NOBODY, NOBODY),
 }
 
 
@@ -201,10 +203,28 @@ RECONCILED = {
     "<pk>/approve/": Address({"POST": BOOKS}, OF_ACCOUNT),
     "<pk>/items/": Address({"GET": BOOKS, "POST": "a"}, OF_ACCOUNT, {"amount": "1.00"}),
     "<pk>/items/propose/": Address({"POST": "a"}, OF_ACCOUNT),
-    "<pk>/items/<item_id>/": Address({"DELETE": "a"}, "reconciliation.ReconcilingItem"),
+    "<pk>/items/<item_id>/": Address({"PUT": "a", "DELETE": "a"}, "reconciliation.ReconcilingItem"),
     "<pk>/items/<item_id>/resolve/": Address({"POST": "a"}, "reconciliation.ReconcilingItem"),
     "<pk>/attachments/": Address({"GET": BOOKS, "POST": "a"}, OF_ACCOUNT),
     "<pk>/attachments/<attachment_id>/": Address({"DELETE": "a"}, "reconciliation.ReconciliationAttachment"),
+}
+# Their pages.
+ITEM, DOCUMENT = "reconciliation.ReconcilingItem", "reconciliation.ReconciliationAttachment"
+KEPT_BY_ACCOUNTANT = {"GET": "a", "POST": "a"}
+PROOFS = "admin/reconciliation/accountreconciliation/"
+PROOF_PAGES = {
+    PROOFS + "overview/": Address({"GET": BOOKS}),
+    PROOFS + "begin/<account_id>/": Address(KEPT_BY_ACCOUNTANT, "ledger.Account"),
+    PROOFS + "of/<account_id>/": Address({"GET": BOOKS}, "ledger.Account"),
+    PROOFS + "<pk>/expect/": Address(KEPT_BY_ACCOUNTANT, OF_ACCOUNT),
+    PROOFS + "<pk>/explain/": Address(KEPT_BY_ACCOUNTANT, OF_ACCOUNT),
+    PROOFS + "<pk>/propose/": Address(KEPT_BY_ACCOUNTANT, OF_ACCOUNT),
+    PROOFS + "<pk>/attach/": Address(KEPT_BY_ACCOUNTANT, OF_ACCOUNT),
+    PROOFS + "<pk>/approve/": Address({"GET": BOOKS, "POST": BOOKS}, OF_ACCOUNT),
+    PROOFS + "<pk>/items/<item_id>/": Address(KEPT_BY_ACCOUNTANT, ITEM),
+    PROOFS + "<pk>/items/<item_id>/remove/": Address(KEPT_BY_ACCOUNTANT, ITEM),
+    PROOFS + "<pk>/attachments/<attachment_id>/": Address({"GET": BOOKS}, DOCUMENT),
+    PROOFS + "<pk>/attachments/<attachment_id>/remove/": Address(KEPT_BY_ACCOUNTANT, DOCUMENT),
 }
 
 BANK = "api/v1/reconciliation/"
@@ -238,15 +258,24 @@ BANK_FILES = {
     "admin/reconciliation/statement/<object_id>/confirm/": Address({"GET": "a", "POST": "a"}, STATEMENT),
     "admin/reconciliation/statement/<object_id>/remove/": Address({"GET": "a", "POST": "a"}, STATEMENT),
     "admin/reconciliation/csvmapping/try/": Address({"POST": "a"}),
+    "admin/reconciliation/bankaccount/reconcile/": Address({"GET": BOOKS}),
+    "admin/reconciliation/statementline/of-clearing/<pk>/": Address({"GET": BOOKS}, "reconciliation.Clearing"),
+    "admin/reconciliation/bankaccount/reconcile/<object_id>/": Address({"GET": BOOKS, "POST": "a"}, BANK_ACCOUNT),
+    "admin/reconciliation/bankaccount/reconcile/<object_id>/between/": Address({"GET": BOOKS}, BANK_ACCOUNT),
 }
 
 BANK_MODEL = "reconciliation.ReconciliationModel"
 
 ADDRESSES: dict[str, Address] = {
     **BANK_FILES,
+    **PROOF_PAGES,
     BANK + "lines/<pk>/match/": Address({"POST": "a"}, BANK_LINE, {"matches": []}),
     BANK + "lines/<pk>/write-off/": Address({"POST": "a"}, BANK_LINE, {"model_id": "x"}),
     BANK + "lines/<pk>/undo/": Address({"POST": "a"}, BANK_LINE),
+    BANK + "lines/<pk>/payouts/": Address({"GET": BOOKS}, BANK_LINE),
+    BANK + "lines/<pk>/unpack/": Address({"POST": "a"}, BANK_LINE, {"key": "x"}),
+    BANK + "lines/<pk>/transfers/": Address({"GET": BOOKS}, BANK_LINE),
+    BANK + "lines/<pk>/transfer/": Address({"POST": "a"}, BANK_LINE, {"other_line_id": "x"}),
     BANK + "lines/<pk>/to-check/": Address({"POST": "a"}, BANK_LINE, {"to_check": True}),
     BANK + "lines/<pk>/clearings/": Address({"GET": BOOKS}, BANK_LINE),
     BANK + "models/": Address({"GET": BOOKS, "POST": "a"}, body={"model_name": "Fees"}),
@@ -407,7 +436,7 @@ ADDRESSES: dict[str, Address] = {
         {"POST": "mo"}, "billing.Payment", {"amount": "1.00", "reason": "Disputed."}
     ),
     "admin/billing/paystacktransaction/<object_id>/assign/": Address({"GET": DESK, "POST": DESK}, PROVIDED),
-    "admin/billing/paystacktransaction/<object_id>/refund/": Address({"GET": "mo", "POST": "mo"}, PROVIDED),
+    "admin/billing/paystacktransaction/<object_id>/refund/": Address({"GET": "mo"}, PROVIDED),
     "admin/billing/bill/<object_id>/advances/": Address({"GET": DESK, "POST": DESK}, "billing.Bill"),
     PAYSTACK + "payments/": Address({"GET": CLINIC}),
     PAYSTACK + "payments/<pk>/": Address({"GET": CLINIC}, PROVIDED),
@@ -705,7 +734,9 @@ def provided(administration: Administration, name: str, day: date) -> None:
     """What the payment provider confirmed, paid out and told."""
     of: dict[str, Any] = {"administration": administration}
     amounts = {"gross": Decimal(5), "fees": Decimal(0), "net": Decimal(5)}
-    payout = PaystackSettlement.objects.create(**of, provider_id=name[-60:], status="success", **amounts)
+    payout = PaystackSettlement.objects.create(
+        **of, provider_id=name[-60:], status="success", currency="EUR", **amounts
+    )
     PaystackTransaction.objects.create(
         **of, reference=name[-60:], status="success", amount=5, currency="EUR", paid_on=day, settlement=payout
     )

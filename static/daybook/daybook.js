@@ -3,7 +3,7 @@
 
 // A page names its keys on the elements they press: <button data-key="f" data-key-says="Finalize">.
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  const typing = event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "?") return showKeys();
   const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);

@@ -38,6 +38,7 @@ from apps.core.permissions import Act, may
 
 @admin.register(Bill)
 class BillAdmin(MoneyAdmin):
+    when_empty = _("A visit is billed on its own page.")
     list_display = (
         "number_shown",
         "day",

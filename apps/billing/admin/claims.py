@@ -90,6 +90,7 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(Claim)
 class ClaimAdmin(PatientNames):
+    when_empty = _("A claim is made when a bill is covered by a payer.")
     list_display = (
         "number_shown",
         "payer",

@@ -152,6 +152,7 @@ class AccrualForm(AdministrationForm):
 
 @admin.register(Leak)
 class LeakAdmin(BillingAdmin):
+    when_empty = _("No care leaks: all that was given was billed, claimed and paid, as far as the rules see.")
     list_display = (
         "title",
         "class_shown",

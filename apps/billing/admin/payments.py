@@ -21,6 +21,7 @@ from apps.core.permissions import Act, may
 
 @admin.register(Payment)
 class PaymentAdmin(MoneyAdmin):
+    when_empty = _("A payment is taken of a bill, or with a visit.")
     list_display = (
         "number_shown",
         "day",

@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
+from django.views.decorators.http import require_safe
 
 from apps.billing.admin.base import BillingAdmin, clinics, link
 from apps.billing.forms import find_service
@@ -129,6 +130,7 @@ class ProviderAdmin(BillingAdmin):
 
 @admin.register(PaystackTransaction)
 class ProviderPaymentAdmin(ProviderAdmin):
+    when_empty = _("Payments appear once Paystack confirms them.")
     list_display = ("reference", "day", "state", "amount_shown", "taken_shown", "bill", "patient", "administration")
     list_display_links = ("reference",)
     list_filter = (UnmatchedFilter, "status", "administration")
@@ -176,10 +178,10 @@ class ProviderPaymentAdmin(ProviderAdmin):
         return may_somewhere(request.user, Act.TAKE_PAYMENTS)
 
     def get_urls(self) -> list[URLPattern]:
-        wrap = self.admin_site.admin_view
+        wrap, refund = self.admin_site.admin_view, require_safe(self.refund_page)
         ours = [
             path("<uuid:object_id>/assign/", wrap(self.assign_page), name="billing_paystacktransaction_assign"),
-            path("<uuid:object_id>/refund/", wrap(self.refund_page), name="billing_paystacktransaction_refund"),
+            path("<uuid:object_id>/refund/", wrap(refund), name="billing_paystacktransaction_refund"),
         ]
         return [*ours, *super().get_urls()]
 
@@ -284,6 +286,7 @@ def _assigned(row: PaystackTransaction, asked: dict[str, Any], user: Any) -> str
 
 @admin.register(PaystackSettlement)
 class ProviderSettlementAdmin(ProviderAdmin):
+    when_empty = _("Payouts appear once Paystack settles payments.")
     list_display = ("number", "day", "status", "gross_shown", "fees_shown", "net_shown", "payments", "administration")
     list_filter = ("status", "administration")
     list_select_related = ("administration",)
@@ -369,6 +372,7 @@ class WaitingFilter(admin.SimpleListFilter):
 
 @admin.register(PaystackEvent)
 class ProviderMessageAdmin(ProviderAdmin):
+    when_empty = _("What Paystack tells appears here.")
     list_display = ("received", "event", "reference", "state", "refused", "administration")
     list_filter = (WaitingFilter, "administration")
     list_select_related = ("administration",)

@@ -66,6 +66,7 @@ def shown_to(form: Any) -> dict[str, Any]:
 
 @admin.register(Visit)
 class VisitAdmin(PatientNames):
+    when_empty = _("A visit is registered when a patient comes in.")
     add_act = Act.TAKE_PAYMENTS
 
     list_display = ("day", "patient", "patient_name", "state", "reason", "administration")

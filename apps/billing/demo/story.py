@@ -19,6 +19,8 @@ from apps.billing.models import (
     Order,
     Patient,
     Payment,
+    PaystackSettlement,
+    PaystackTransaction,
     Service,
     TopUp,
     Visit,
@@ -38,6 +40,7 @@ from apps.core.money import ZERO, total
 
 Role = Membership.Role
 SHORT_AGO, SHORT = 2, D("10.00")  # working days before today, and what is missing in the drawer then
+PAYOUT = "359143"  # the provider's number of it
 SLIP = D("23.75")  # on the terminal's slip of yesterday, and entered nowhere
 
 
@@ -60,6 +63,7 @@ class Story:
             11: [self._refund],
             9: [self._send_again],
             8: [lambda day: self._never_billed(day, "I20", Order.Kind.IMAGING)],
+            7: [self._online],
             6: [self._pay_late],
             4: [self._save_up],
             3: [self._free_follow_up, self._reject],
@@ -116,9 +120,43 @@ class Story:
             day=day,
             by=self.receptionist,
         )
-        reference = str(bill.pk)[-8:] if method == Method.CARD else ""
+        reference = _reference(bill) if method in (Method.CARD, Method.PAYSTACK) else ""
         take_payment(bill, tender=Tender(method, bill.gross, reference=reference), day=day, by=self.receptionist)
         return bill
+
+    def _online(self, day: date) -> None:
+        """Two paid by a link; the provider paid that out on the next day, less its fees."""
+        paid = []
+        for code, fee in (("C20", "1.48"), ("P30", "0.74")):
+            bill = self._billed(day, Charge(self.services[code]), method=Method.PAYSTACK)
+            at = Payment.objects.get(bill=bill).taken_at
+            paid.append(
+                PaystackTransaction(
+                    administration=self.clinic,
+                    reference=_reference(bill),
+                    status="success",
+                    amount=bill.gross,
+                    fees=D(fee),
+                    currency=self.clinic.currency,
+                    paid_on=day,
+                    paid_at=at,
+                    bill=bill,
+                )
+            )
+        gross, fees = total(one.amount for one in paid), total(one.fees for one in paid)
+        payout = PaystackSettlement.objects.create(
+            administration=self.clinic,
+            provider_id=PAYOUT,
+            status="success",
+            currency=self.clinic.currency,
+            settled_on=day + timedelta(days=1),
+            gross=gross,
+            fees=fees,
+            net=gross - fees,
+        )
+        for one in paid:
+            one.settlement = payout
+        PaystackTransaction.objects.bulk_create(paid)
 
     def _visit(self) -> Visit:
         """A visit of the day whose patient pays on their own; another one each time."""
@@ -250,3 +288,8 @@ class Story:
     def _claims(self, status: str) -> QuerySet[Claim]:
         claims = Claim.objects.filter(administration=self.clinic, status=status)
         return claims.select_related("administration", "payer").order_by("number")
+
+
+def _reference(bill: Bill) -> str:
+    """What a terminal or a provider calls the payment of a bill."""
+    return str(bill.pk)[-8:]

@@ -330,6 +330,25 @@ def test_a_refund_today_of_yesterdays_cash_leaves_yesterday_as_it_was(clinic):
     assert lines_of(entry) == {"cash_drawer": D(-30), "patient_receivable": D(30)}
 
 
+def test_yesterdays_cash_is_given_back_out_of_todays_drawer(clinic):
+    drawer_of(clinic)
+    payment = take_cash(clinic, "80.00", day=clinic.yesterday)
+    counted(payment.shift, "180.00", by=clinic.receptionist)
+    before = clinic.finalized(clinic.yesterday)
+    back = refund_payment(payment, amount=D(30), reason="not done", by=clinic.manager)
+    counted(back.shift, "150.00", by=clinic.receptionist)
+
+    close = clinic.finalized(by=clinic.owner)
+
+    (drawer,) = close.breakdown["drawers"]
+    assert {name: drawer[name] for name in ("opening_float", "refunds", "expected", "counted", "difference")} == {
+        "opening_float": "180.00", "refunds": "30.00", "expected": "150.00", "counted": "150.00", "difference": "0.00",
+    }  # fmt: skip
+    assert (close.total_cash, close.total_refunds, close.money_in) == (D(-30), D(30), D(-30))
+    before.refresh_from_db()
+    assert (before.total_cash, before.breakdown["drawers"][0]["expected"]) == (D(80), "180.00")
+
+
 # Who signs -----------------------------------------------------------------------------------------------------------
 
 

@@ -28,9 +28,13 @@ from apps.billing.models import (
 from apps.billing.reports.drawers import cash_hidden
 from apps.billing.services.closing import finalize_day, preparers
 from apps.billing.services.days import local_date
-from apps.core.models import Administration, Event, User
+from apps.core.models import Administration, Delivery, Event, User
 from apps.ledger import checks as ledger_checks
 from apps.ledger.reports.sync_status import sync_status
+from apps.reconciliation import checks as bank_checks
+from apps.reconciliation.handlers import keep_bank_of_demo
+from apps.reconciliation.models import Clearing, Match, MatchingRun, Statement, StatementLine
+from apps.reconciliation.tasks import match_lines
 
 WEEKS = 35  # enough for everything that happens to happen
 
@@ -92,6 +96,12 @@ def test_the_books_of_the_demo_hold_and_yesterday_may_be_signed(demo):
     assert finalize_day(yesterday, by=User.objects.get(email="manager@demo.example")).status == "FINALIZED"
 
 
+def test_no_letter_of_the_past_is_sent(demo):
+    letters = Delivery.objects.filter(handler__startswith="apps.billing.handlers.mail_")
+    assert letters.count() > 2
+    assert not letters.filter(delivered_at=None).exists()
+
+
 def test_the_demo_is_made_once(demo, capsys):
     events = Event.objects.count()
     call_command("demo")
@@ -107,3 +117,25 @@ def test_a_demo_of_yesterday_gets_a_morning(demo):
     assert Visit.objects.filter(date=tomorrow).count() > 4
     assert Shift.objects.get(closed_at=None).clinic_day.date == local_date(demo)
     assert not Payment.objects.filter(clinic_day__date=tomorrow, shift__isnull=False).exists()
+
+
+def test_its_bank_matches_by_itself_and_leaves_some(demo):
+    """A moment after the demo is made its accountant imports weeks of bank lines; the worker goes through them."""
+    made = Event.objects.get(name="billing.demo_made", subject_id=demo.pk)
+    for _message_that_comes_twice in range(2):
+        keep_bank_of_demo(made)
+    assert (Statement.objects.count(), Statement.objects.filter(is_valid=False).count()) == (3, 0)
+    for run in MatchingRun.objects.order_by("created_at"):
+        match_lines(str(run.job_id))
+    matched = set(Match.objects.filter(active=True).values_list("kind", flat=True))
+    assert matched >= {"TRANSIT", "FEE", "BOOKED", "ITEM", "MODEL", "TRANSFER"}
+    payout = Clearing.objects.get(line__label="PSTK_359143")
+    assert [match.kind for match in payout.matches.order_by("position")] == ["TRANSIT", "TRANSIT", "FEE"]
+    left = StatementLine.objects.open()
+    assert 3 <= left.count() < StatementLine.objects.count() / 2
+    assert left.filter(label="thank you").exists()
+    assert sum(run.ambiguous for run in MatchingRun.objects.all()) >= 1  # two patients owe as much
+    assert StatementLine.objects.exclude(looks_like=None).count() == 1
+    assert not Clearing.objects.exclude(by=None).exists()
+    every = (*bank_checks.ALL, *ledger_checks.ALL)
+    assert [str(one) for check in every for one in check(demo, local_date(demo))] == []

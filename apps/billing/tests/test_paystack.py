@@ -796,7 +796,7 @@ def test_messages_and_payouts_are_read_as_they_came(shop, provider, client):
 # As it runs ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_message_on_the_wire_is_a_payment_a_moment_later(committed, provider, process_env, request):
+def test_a_message_on_the_wire_is_a_payment_a_moment_later(committed, provider, process_env, request, tmp_path):
     clinic = make_clinic()
     process_env["PAYSTACK_SECRET_KEYS"] = json.dumps({str(clinic.administration.pk): provider.key})
     process_env["PAYSTACK_URL"] = provider.url
@@ -818,5 +818,5 @@ def test_a_message_on_the_wire_is_a_payment_a_moment_later(committed, provider, 
     assert Payment.objects.get().reference == "from-the-website"
     assert owed(bill) == 0
     assert PaystackEvent.objects.count() == 1
-    logs = site.log.read_text() + (site.log.parent / "worker.log").read_text()
+    logs = site.log.read_text() + (tmp_path / "worker.log").read_text()
     assert provider.key not in logs

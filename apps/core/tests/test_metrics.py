@@ -76,7 +76,7 @@ def test_requests_are_counted_by_route_method_and_status(client, db):
         ("GET", "/health/", "200"): 1,
         ("GET", "/metrics/", "200"): 1,
     }
-    assert "els" not in repr(after)
+    assert "els@" not in repr(after)
 
 
 def test_both_processes_of_the_site_add_up(site):

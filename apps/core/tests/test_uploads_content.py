@@ -108,7 +108,7 @@ HOSTILE = {
     # size
     "a byte more than 10 MB": ("list.csv", lambda: b"a" * (10 * MB + 1), LARGE),
     "a picture of 11 MB": ("scan.png", lambda: png() + b"\0" * 11 * MB, LARGE),
-    "a statement of 21 MB": ("mutations.sta", lambda: MT940.encode() + b"\n" * 21 * MB, LARGE),
+    "a statement of 201 MB": ("mutations.sta", lambda: MT940.encode() + b"\n" * 201 * MB, LARGE),
     "nothing at all": ("empty.csv", bytes, DAMAGED),
     # one thing under the name of another
     "a web page as csv": ("list.csv", lambda: HTML, TYPE),

@@ -44,6 +44,7 @@ KINDS: dict[str, Kind] = {
     "940": _MT940,
     "mt940": _MT940,
     "txt": _MT940,
+    "tab": Kind("text/tab-separated-values", check_csv),
 }
 
 
@@ -60,11 +61,20 @@ class Purpose:
 
 PURPOSES: dict[str, Purpose] = {
     "attachment": Purpose(("pdf", "png", "jpg", "jpeg", "xlsx", "csv")),
+    # What proves a balance: a bank's letter, a count. For whoever reads the books.
+    "proof": Purpose(("pdf", "png", "jpg", "jpeg", "xlsx", "csv"), read_act=Act.READ_LEDGER),
     "document": Purpose(("pdf", "png", "jpg", "jpeg", "xml"), 20 * MB),
     "books": Purpose(("csv", "xml", "xaf"), 100 * MB, {"xml": check_books}),
     # A clinic's files and their mapping. They hold patients' names, which not everybody may know who reads files.
     "import": Purpose(("csv", "tsv", "txt", "toml"), 100 * MB, {"txt": check_csv}, Act.MANAGE_SETTINGS),
-    "statement": Purpose(("csv", "xml", "ofx", "qfx", "sta", "940", "mt940", "txt"), 20 * MB),
+    # A year of a busy account as CAMT, 100,000 movements, has 160 MB and millions of elements. Who reads the ledger
+    # reads what its bank says.
+    "statement": Purpose(
+        ("csv", "tab", "xml", "ofx", "qfx", "sta", "940", "mt940", "txt"),
+        200 * MB,
+        {"xml": check_books, "txt": check_csv},
+        Act.READ_LEDGER,
+    ),
 }
 
 MOST_BYTES = max(purpose.most_bytes for purpose in PURPOSES.values())

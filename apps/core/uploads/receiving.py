@@ -8,7 +8,7 @@ from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from apps.core.uploads.kinds import MOST_BYTES
 
 # Beyond what is kept, the rest is read and dropped, so that the sender hears why; up to here.
-PATIENCE = 10 * MOST_BYTES
+PATIENCE = 5 * MOST_BYTES
 
 
 class BoundedUploadHandler(TemporaryFileUploadHandler):

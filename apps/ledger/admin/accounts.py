@@ -18,6 +18,7 @@ from apps.ledger.admin.base import (
     found,
     ledger_address,
     link,
+    of_another_app,
     today,
 )
 from apps.ledger.admin.reports import ReportPages
@@ -131,7 +132,17 @@ class JournalAdmin(LedgerAdmin):
 
 @admin.register(Period)
 class PeriodAdmin(YearEndPages, LedgerAdmin):
-    list_display = ("name", "type", "first", "last", "state", "entries_shown", "year_end_shown", "administration")
+    list_display = (
+        "name",
+        "type",
+        "first",
+        "last",
+        "state",
+        "entries_shown",
+        "proofs",
+        "year_end_shown",
+        "administration",
+    )
     list_filter = ("administration", "type", "status")
     list_select_related = ("administration",)
     ordering = ("-last_day", "type")
@@ -148,6 +159,13 @@ class PeriodAdmin(YearEndPages, LedgerAdmin):
     @admin.display(description=_("status"), ordering="status")
     def state(self, period: Period) -> SafeString:
         return display.status(period.status, period.get_status_display())
+
+    @admin.display(description=_("account reconciliations"))
+    def proofs(self, period: Period) -> SafeString | str:
+        """What stands between its accounts and approved."""
+        of = {"administration": period.administration_id, "period": period.pk}
+        address = "" if period.type == Period.Type.YEAR_END else of_another_app("reconciliation_overview", **of)
+        return link(address, _("Balances")) if address else ""
 
     @admin.display(description=_("entries"))
     def entries_shown(self, period: Period) -> SafeString:

@@ -54,6 +54,7 @@ class DisposedFilter(admin.SimpleListFilter):
 
 @admin.register(FixedAsset)
 class FixedAssetAdmin(LedgerAdmin):
+    when_empty = _("Add what lasts longer than a year, and it is depreciated month by month.")
     add_act = change_act = Act.KEEP_ACCOUNTS
     form = LawForm
     refusal_fields = {"FIXED_ASSET_CODE_TAKEN": "code"}

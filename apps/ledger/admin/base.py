@@ -32,6 +32,7 @@ PAGES = {
     "customer_invoice": "admin:ledger_invoice_change",
     "depreciation": "admin:ledger_fixedasset_of_depreciation",
     "disposal": "admin:ledger_fixedasset_of_disposal",
+    "bank_clearing": "admin:reconciliation_statementline_of_clearing",
 }
 SOURCES = {
     "manual": _("Written by hand"),
@@ -47,6 +48,7 @@ SOURCES = {
     "result_appropriation": _("Appropriation of a result"),
     "year_end_adjustment": _("Year-end adjustment"),
     "spread": _("Spread over months"),
+    "bank_clearing": _("Bank line"),
 }  # what entries come from, as people call it
 CHOSEN = "administration"  # in the session: the books somebody works in until they choose others
 
@@ -158,6 +160,8 @@ TRAIL: dict[str, Any] = {
     "admin:ledger_vat_by_code": _("VAT by code"),
     "admin:ledger_vat_lines": _("VAT lines"),
     "admin:ledger_journalentry_changelist": _("Journal entries"),
+    "admin:reconciliation_overview": _("Account reconciliations"),
+    "admin:reconciliation_accountreconciliation_change": _("Account reconciliation"),
 }
 
 
@@ -188,6 +192,15 @@ def _name_of(request: HttpRequest, where: str) -> str:
         account = Account.objects.visible_to(user).filter(pk=found.kwargs["account_id"]).first()
         return str(account) if account else ""
     return str(TRAIL.get(found.view_name, ""))
+
+
+def of_another_app(name: str, *args: Any, **query: Any) -> str:
+    """The address of a page that an app above the ledger has; empty when there is none."""
+    try:
+        address = reverse(f"admin:{name}", args=args)
+    except NoReverseMatch:
+        return ""
+    return f"{address}?{urlencode(query)}" if query else address
 
 
 def page_of(kind: str, pk: UUID | None) -> str:

@@ -49,6 +49,7 @@ class ImportForm(forms.Form):
 
 @admin.register(Batch)
 class BatchAdmin(LedgerAdmin):
+    when_empty = _("A batch is made by an import of books.")
     list_display = ("title", "kind", "made", "created_by", "state", "entries_shown", "administration")
     list_filter = ("administration", "kind")
     list_select_related = ("administration", "created_by")

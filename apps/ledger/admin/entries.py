@@ -63,6 +63,7 @@ def state_of(entry: JournalEntry) -> SafeString:
 
 @admin.register(JournalEntry)
 class JournalEntryAdmin(WritingPages):
+    when_empty = _("Day closes, invoices and the bank write entries; one by hand is added here.")
     add_act = change_act = Act.KEEP_ACCOUNTS
 
     actions = ("post_selected",)

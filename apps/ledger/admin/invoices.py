@@ -36,6 +36,7 @@ FIELDS = {  # where a refusal stands
 
 @admin.register(Invoice)
 class InvoiceAdmin(LedgerAdmin):
+    when_empty = _("Enter an invoice of a supplier, or one that you send.")
     add_act = Act.KEEP_ACCOUNTS
 
     list_display = ("called", "day", "party", "what", "due", "amount", "open_amount", "administration")

@@ -46,6 +46,7 @@ MOST_FOUND = 10
 
 @admin.register(OpenItem)
 class OpenItemAdmin(LedgerAdmin):
+    when_empty = _("Nobody owes anything, and nothing is owed.")
     list_display = ("party", "document", "account", "day", "due", "original", "open_amount", "administration")
     list_filter = ("administration", OpenFilter, "account")
     linked_by = ("party__id__exact",)

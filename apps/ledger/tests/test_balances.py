@@ -57,7 +57,7 @@ def test_the_figures_of_any_books_hold_at_every_date(books, entries):
         for day in range(DAYS + 1):
             as_of = FIRST + timedelta(days=day)
             assert trial_balance(books.administration, as_of).balance == 0
-            assert [control.difference for control in open_items(books.administration, as_of)] == [0, 0, 0, 0, 0]
+            assert {control.difference for control in open_items(books.administration, as_of)} == {0}
         assert [finding for check in checks.ALL for finding in check(books.administration, as_of)] == []
         transaction.set_rollback(True)
 
@@ -80,5 +80,5 @@ def test_reversing_restores_every_balance(books, entries):
             differences = [
                 control.difference for control in open_items(books.administration, FIRST + timedelta(days=day))
             ]
-            assert differences == [0, 0, 0, 0, 0]
+            assert set(differences) == {0}
         transaction.set_rollback(True)

@@ -11,7 +11,7 @@ PURPOSES = {
     "advance_liability", "asset_disposal_result", "bad_debt", "bank", "card_in_transit", "cash_drawer",
     "cash_over_short", "cash_safe", "contractual_adjustment", "customer_receivable", "deposit_in_transit",
     "depreciation_expense", "exchange_gain", "exchange_loss", "exchange_revaluation", "input_vat", "opening_balance",
-    "output_vat", "patient_receivable", "payer_in_transit", "payer_receivable", "payment_difference",
+    "output_vat", "own_transfers", "patient_receivable", "payer_in_transit", "payer_receivable", "payment_difference",
     "paystack_in_transit", "petty_cash_expense", "provider_fees", "retained_earnings", "revenue_consultation",
     "revenue_imaging", "revenue_laboratory", "revenue_other", "revenue_pharmacy", "revenue_procedure", "rounding",
     "supplier_payable", "suspense", "transfer_in_transit", "unappropriated_result", "unbilled_care",

@@ -13,12 +13,14 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core import display
 from apps.core.permissions import Act
-from apps.reconciliation.admin.base import BankAdmin, amount_of, link
+from apps.reconciliation.admin.base import amount_of, link
+from apps.reconciliation.admin.reconcile.asked import known, page_of
+from apps.reconciliation.admin.reconcile.page import ReconcilePages
 from apps.reconciliation.models import BankAccount, Statement, StatementLine
 from apps.reconciliation.services.bank_accounts import change_bank_account, open_bank_account
 
 OPENED = ("name", "iban", "currency", "statements_kept", "journal", "account")
-CHANGED = ("name", "iban", "statements_kept", "is_active")
+CHANGED = ("name", "iban", "statements_kept", "matches_imports", "is_active")
 
 
 class BankAccountForm(forms.ModelForm[BankAccount]):
@@ -43,12 +45,23 @@ class BankAccountForm(forms.ModelForm[BankAccount]):
 
 
 @admin.register(BankAccount)
-class BankAccountAdmin(BankAdmin):
+class BankAccountAdmin(ReconcilePages):
     add_act = change_act = Act.KEEP_ACCOUNTS
     form = BankAccountForm
+    change_form_before_template = "admin/bank/reconcile/of_line.html"
     refusal_fields = {"BANK_ACCOUNT_IN_USE": "iban", "UNKNOWN_CURRENCY": "currency"}
 
-    list_display = ("name", "iban", "journal", "last_statement", "balance", "lines_left", "active", "administration")
+    list_display = (
+        "name",
+        "iban",
+        "journal",
+        "last_statement",
+        "balance",
+        "lines_left",
+        "proof",
+        "active",
+        "administration",
+    )
     list_filter = ("administration", "is_active")
     list_select_related = ("administration", "journal")
     search_fields = ("name", "iban")
@@ -83,12 +96,23 @@ class BankAccountAdmin(BankAdmin):
 
     @admin.display(description=_("lines left"), ordering="open_lines")
     def lines_left(self, account: Any) -> SafeString | str:
-        address = reverse("admin:reconciliation_statementline_changelist")
-        return link(f"{address}?bank_account__id__exact={account.pk}&open=yes", account.open_lines)
+        if not account.open_lines:
+            return "0"
+        return link(page_of(account.pk), _("%(count)s: reconcile") % {"count": account.open_lines})
+
+    @admin.display(description=_("account reconciliation"))
+    def proof(self, account: BankAccount) -> SafeString:
+        return link(reverse("admin:reconciliation_of_account", args=[account.account_id]), _("Newest"))
 
     @admin.display(description=_("state"), ordering="is_active")
     def active(self, account: BankAccount) -> SafeString:
         return display.status("ACTIVE", _("In use")) if account.is_active else display.status("CANCELLED", _("Closed"))
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        """The form, with the way to the account's open lines above it."""
+        account = known(object_id)
+        above = {"reconcile": page_of(account)} if account else {}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **above})
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         acts = (

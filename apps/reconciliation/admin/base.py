@@ -27,7 +27,7 @@ class BankAdmin(ScopedAdmin):
     list_before_template = "admin/bank/list_acts.html"
 
     class Media:
-        css = {"all": ("daybook/forms.css", "daybook/bank.css")}
+        css = {"all": ("daybook/forms.css", "daybook/bank.css", "daybook/reconcile.css")}
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         """Which books is asked only of those who have several."""

@@ -78,6 +78,7 @@ class EndedFilter(admin.SimpleListFilter):
 
 @admin.register(StatementImport)
 class StatementImportAdmin(BankAdmin):
+    when_empty = _("Import a file of the bank to begin.")
     list_display = ("file_shown", "bank_account", "made", "created_by", "state", "counts", "administration")
     list_display_links = ("file_shown",)
     list_filter = ("administration", "bank_account", EndedFilter)

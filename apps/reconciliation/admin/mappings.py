@@ -147,7 +147,7 @@ class CsvMappingAdmin(BankAdmin):
         return list(Administration.objects.visible_to(request.user, roles=roles_with(Act.MATCH_BANK)))  # type: ignore[arg-type]
 
     def _form(self, request: HttpRequest, mapping: CsvMapping, books: list[Administration]) -> MappingForm:
-        form = MappingForm(request.POST or None, instance=mapping)
+        form = MappingForm(request.POST if request.method == "POST" else None, instance=mapping)
         field: Any = form.fields["administration"]
         field.queryset = Administration.objects.filter(pk__in=[one.pk for one in books])
         if len(books) < 2:
@@ -179,16 +179,19 @@ class CsvMappingAdmin(BankAdmin):
             return super().add_view(request)  # says no
         if request.method != "POST":
             return HttpResponse(status=405, headers={"Allow": "POST"})
-        form = self._form(request, CsvMapping(), self._books(request))
+        books = self._books(request)
+        form = self._form(request, CsvMapping(), books)
         form.is_valid()
-        sent = request.FILES.get("file")
+        currency = (form.cleaned_data.get("administration") or books[0]).currency
+        sent: Any = request.FILES.get("file")
         if sent is None:
             return self.page(request, "mapping_trial", "", trial=None)
         try:
-            inspect(sent, name=sent.name or "", purpose="statement")  # type: ignore[arg-type]
+            inspect(sent, name=sent.name, purpose="statement")
         except DomainError as refusal:
-            return self.page(request, "mapping_trial", "", trial=None, refusal=said(refusal, "EUR"))
-        return self.page(request, "mapping_trial", "", trial=try_mapping(sent, form.reading()))  # type: ignore[arg-type]
+            return self.page(request, "mapping_trial", "", trial=None, refusal=said(refusal, currency))
+        trial = try_mapping(sent, form.reading())
+        return self.page(request, "mapping_trial", "", trial=trial, currency=currency)
 
     def delete_model(self, request: HttpRequest, obj: CsvMapping) -> None:
         delete_mapping(obj, by=request.user)  # type: ignore[arg-type]

@@ -78,7 +78,10 @@ class ReconciliationModelAdmin(LedgerAdmin):
         shown = [
             (None, {"fields": what}),
             (_("For which bank lines"), {"fields": CONDITIONS}),
-            (_("Open items that a line does not pay to the cent"), {"fields": (("tolerance", "tolerance_account"),)}),
+            (
+                _("Open items not paid to the cent, and fees kept from card settlements"),
+                {"fields": (("tolerance", "tolerance_account"),)},
+            ),
         ]
         return [*shown, (_("Tried"), {"fields": ("recent_lines",)})] if obj else shown
 

@@ -1,13 +1,16 @@
 """Bank statements and their lines: what the bank said, whether it adds up, and the balance after each line."""
 
 from typing import Any
+from uuid import UUID, uuid4
 
 from django import forms
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter
@@ -16,7 +19,9 @@ from apps.core import display
 from apps.core.forms import AdministrationForm
 from apps.core.permissions import Act, may, may_somewhere
 from apps.reconciliation.admin.base import BankAdmin, adds_up, amount_of, follows, link, name_of
-from apps.reconciliation.models import Statement, StatementLine
+from apps.reconciliation.admin.reconcile.asked import LEFT, MATCHED, page_of
+from apps.reconciliation.admin.reconcile.history import acts_of
+from apps.reconciliation.models import Clearing, Statement, StatementLine
 from apps.reconciliation.reports.running import running_balances
 from apps.reconciliation.services.previewing import warnings_of
 from apps.reconciliation.services.statements import confirm_statement, remove_statement
@@ -53,11 +58,11 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(Statement)
 class StatementAdmin(BankAdmin):
+    when_empty = _("Import a file of the bank to begin.")
     list_display = (
         "name_shown",
         "bank_account",
         "day",
-        "start",
         "end",
         "stated",
         "valid",
@@ -81,16 +86,12 @@ class StatementAdmin(BankAdmin):
         ]
 
     @admin.display(description=_("statement"), ordering="name")
-    def name_shown(self, statement: Statement) -> str:
-        return statement.name
+    def name_shown(self, statement: Statement) -> SafeString:
+        return format_html('<span class="bank-whole">{}</span>', statement.name)
 
     @admin.display(description=_("date"), ordering="date")
     def day(self, statement: Statement) -> str:
         return display.short_day(statement.date)
-
-    @admin.display(description=_("starting balance"))
-    def start(self, statement: Statement) -> SafeString:
-        return amount_of(statement, statement.balance_start)
 
     @admin.display(description=_("ending balance"))
     def end(self, statement: Statement) -> SafeString:
@@ -137,6 +138,7 @@ class StatementAdmin(BankAdmin):
             warnings=list(warnings_of(statement)),
             lines=[(line, running[line.pk]) for line in lines],
             pages=shown,
+            reconcile=page_of(statement.bank_account_id, statement=statement.pk),
             may_match=may(request.user, Act.MATCH_BANK, statement.administration_id),  # type: ignore[arg-type]
         )
 
@@ -210,6 +212,7 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(StatementLine)
 class StatementLineAdmin(BankAdmin):
+    when_empty = _("Import a file of the bank to begin.")
     list_display = (
         "day",
         "bank_account",
@@ -221,6 +224,7 @@ class StatementLineAdmin(BankAdmin):
         "administration",
     )
     list_display_links = ("day",)
+    change_form_before_template = "admin/bank/reconcile/of_line.html"
     list_filter = ("administration", "bank_account", ("date", RangeDateFilter), OpenFilter)
     linked_by = ("bank_account__id__exact", "statement__id__exact")
     list_select_related = ("administration", "bank_account", "statement")
@@ -228,17 +232,30 @@ class StatementLineAdmin(BankAdmin):
     ordering = ("-date", "-statement_id", "-sequence")
     fields = (
         "administration",
-        ("bank_account", "statement", "sequence"),
-        ("date", "value_date"),
-        ("amount", "residual"),
-        ("foreign_amount", "foreign_currency", "exchange_rate"),
+        ("bank_account", "statement_shown", "sequence"),
+        ("day", "value_day"),
+        ("amount_shown", "left", "foreign_shown"),
         "label",
         ("reference", "end_to_end_id", "bank_id"),
         ("counterparty_name", "counterparty_iban"),
         "note",
-        ("transaction_type", "is_reversal"),
-        ("to_check", "looks_like"),
+        ("transaction_type", "flags"),
+        "looks_like",
     )
+    readonly_fields = ("statement_shown", "day", "value_day", "amount_shown", "left", "foreign_shown", "flags")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.of_clearing)
+        return [
+            path("of-clearing/<uuid:pk>/", view, name="reconciliation_statementline_of_clearing"),
+            *super().get_urls(),
+        ]
+
+    def of_clearing(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """From an entry to the bank line that it cleared."""
+        clearing = get_object_or_404(Clearing, pk=pk)
+        line = self.find(request, str(clearing.line_id), Act.READ_LEDGER)
+        return HttpResponseRedirect(reverse("admin:reconciliation_statementline_change", args=[line.pk]))
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
@@ -256,6 +273,19 @@ class StatementLineAdmin(BankAdmin):
     def day(self, line: StatementLine) -> str:
         return display.short_day(line.date)
 
+    @admin.display(description=_("value date"))
+    def value_day(self, line: StatementLine) -> str:
+        return display.short_day(line.value_date) if line.value_date else display.NOTHING
+
+    @admin.display(description=_("was paid in another currency"))
+    def foreign_shown(self, line: StatementLine) -> SafeString | str:
+        return display.amount(line.foreign_amount, line.foreign_currency) if line.foreign_currency else display.NOTHING
+
+    @admin.display(description=_("marks"))
+    def flags(self, line: StatementLine) -> str:
+        marks = ((line.is_reversal, _("Reversal")), (line.to_check, _("To check")))
+        return ", ".join(str(words) for is_set, words in marks if is_set) or display.NOTHING
+
     @admin.display(description=_("amount"), ordering="amount")
     def amount_shown(self, line: StatementLine) -> SafeString:
         return amount_of(line, line.amount)
@@ -267,11 +297,14 @@ class StatementLineAdmin(BankAdmin):
 
     @admin.display(description=_("left"), ordering="residual")
     def left(self, line: StatementLine) -> SafeString:
+        """What is left, which leads to where it is said what the line is, or what it was."""
+        shown = amount_of(line, line.residual)
         if line.residual == 0:
-            return display.status("DONE", _("Matched"))
-        if line.to_check:
-            return display.status("REVIEW", _("To check"))
-        return amount_of(line, line.residual)
+            shown = display.status("DONE", _("Matched"))
+        elif line.to_check:
+            shown = display.status("REVIEW", _("To check"))
+        address = page_of(line.bank_account_id, show=LEFT if line.residual else MATCHED, line=line.pk)
+        return display.Shown(link(address, shown), shown.value)  # type: ignore[attr-defined]
 
     @admin.display(description=_("balance after it"))
     def running(self, line: Any) -> SafeString:
@@ -280,3 +313,15 @@ class StatementLineAdmin(BankAdmin):
     @admin.display(description=_("statement"))
     def statement_shown(self, line: StatementLine) -> SafeString:
         return link(reverse("admin:reconciliation_statement_change", args=[line.statement_id]), line.statement)
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        """What the bank says of the line, below what it was matched with, by whom and why."""
+        line = self.find(request, object_id, Act.READ_LEDGER)
+        above = {
+            "line": line,
+            "history": acts_of(line),
+            "reconcile": page_of(line.bank_account_id, show=LEFT if line.residual else MATCHED, line=line.pk),
+            "may_match": may(request.user, Act.MATCH_BANK, line.administration_id),  # type: ignore[arg-type]
+            "key": str(uuid4()),
+        }
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **above})

@@ -84,7 +84,9 @@ class BeginSerializer(OwnerSerializer):
 
 
 class UpdateSerializer(serializers.Serializer[Any]):
-    expected_balance = amount_input(allow_null=True)
+    """What is left out stays."""
+
+    expected_balance = amount_input(required=False, allow_null=True)
     notes = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
 
 
@@ -114,6 +116,10 @@ class ExplainSerializer(serializers.Serializer[Any]):
     date = serializers.DateField()
     description = serializers.CharField(max_length=300)
     amount = amount_input()
+
+
+class ItemChangeSerializer(ExplainSerializer):
+    resolved_on = serializers.DateField(required=False, allow_null=True, default=None)
 
 
 class ResolveSerializer(serializers.Serializer[Any]):
@@ -230,7 +236,8 @@ class AccountReconciliationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMi
     )
     def update(self, request: Request, pk: str) -> Response:
         reconciliation = self.get_object()
-        asked = {"notes": reconciliation.notes, **self.form(UpdateSerializer)}
+        kept = {"expected_balance": reconciliation.expected_balance, "notes": reconciliation.notes}
+        asked = {**kept, **self.form(UpdateSerializer)}
         user: Any = request.user
         return self._answer(account_reconciling.update_reconciliation(reconciliation, by=user, **asked))
 
@@ -259,6 +266,7 @@ class AccountReconciliationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMi
 
     @extend_schema(
         summary="Add what books and bank do not share",
+        description="An item by which they no longer differ is resolved. The answer holds the items that are new.",
         request=None,
         responses={201: ItemSerializer(many=True)},
     )
@@ -267,8 +275,15 @@ class AccountReconciliationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMi
         items = account_reconciling.propose_items(self.get_object(), by=request.user)  # type: ignore[arg-type]
         return Response(ItemSerializer(items, many=True).data, status=status.HTTP_201_CREATED)
 
+    @extend_schema(summary="Change a reconciling item", request=ItemChangeSerializer, responses={200: ItemSerializer})
+    @action(detail=True, methods=["put"], url_path="items/(?P<item_id>[0-9a-f-]{36})")
+    def change(self, request: Request, pk: str, item_id: str) -> Response:
+        item, asked = self._item(item_id), self.form(ItemChangeSerializer)
+        changed = account_reconciling.change_item(item, by=request.user, **asked)  # type: ignore[arg-type]
+        return Response(ItemSerializer(changed).data)
+
     @extend_schema(summary="Remove a reconciling item", responses={204: None})
-    @action(detail=True, methods=["delete"], url_path="items/(?P<item_id>[0-9a-f-]{36})")
+    @change.mapping.delete
     def remove(self, request: Request, pk: str, item_id: str) -> Response:
         account_reconciling.remove_item(self._item(item_id), by=request.user)  # type: ignore[arg-type]
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -59,6 +59,7 @@ class BankAccountSerializer(serializers.ModelSerializer[BankAccount]):
             "journal_id",
             "account_id",
             "statements_kept",
+            "matches_imports",
             "mapping",
             "is_active",
         )
@@ -69,7 +70,7 @@ class BankAccountFactsSerializer(serializers.ModelSerializer[BankAccount]):
 
     class Meta:
         model = BankAccount
-        fields: Any = ("name", "iban", "statements_kept", "is_active")
+        fields: Any = ("name", "iban", "statements_kept", "matches_imports", "is_active")
 
 
 class BankAccountFormSerializer(OwnerSerializer):

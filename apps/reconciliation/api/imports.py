@@ -74,6 +74,7 @@ class ImportedSerializer(serializers.Serializer[Any]):
     other_accounts = serializers.DictField(
         child=serializers.IntegerField(), help_text="Accounts that were left out, and how many lines they have."
     )
+    not_booked = serializers.IntegerField(help_text="Movements that the bank only announces: they are no lines yet.")
     task_id = serializers.UUIDField(allow_null=True)
     task_url = serializers.CharField(allow_null=True)
 
@@ -124,6 +125,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
     lines = PreviewedLineSerializer(many=True, help_text="The first ones, as they are read.")
     warnings = WarningSerializer(many=True)
     other_accounts = serializers.DictField(source="others", child=serializers.IntegerField())
+    not_booked = serializers.IntegerField()
 
 
 class StatementImportSerializer(serializers.ModelSerializer[StatementImport]):
@@ -267,6 +269,7 @@ def _answer(statement_import: StatementImport, done: importing.Imported | None =
         "lines_ambiguous": statement_import.lines_ambiguous,
         "warnings": [warning for statement in found for warning in warnings_of(statement)],
         "other_accounts": done.others if done else {},
+        "not_booked": done.not_booked if done else 0,
         "task_id": job,
         "task_url": job and reverse("statement-import-detail", args=[statement_import.pk]),
     }

@@ -234,7 +234,8 @@ def _values(form: dict[str, Any], administration: Administration, *, new: bool =
         form["bank_accounts"] = _bank_accounts(form.pop("match_journal_ids"), administration)
     one = {key: form.pop(key) for key in ("account_id", "amount", "amount_pattern", "vat_code_id") if key in form}
     kind = form.pop("model_line_amount_type", None)
-    if "lines" not in form and (one or kind or new) and form.get("kind") != ReconciliationModel.Kind.MATCH_ITEMS:
+    books = form.get("kind", ReconciliationModel.Kind.WRITE_OFF) == ReconciliationModel.Kind.WRITE_OFF
+    if "lines" not in form and (one or kind or new) and books:
         form["lines"] = [{**one, "amount_type": kind or AmountType.PERCENTAGE}]
     if "lines" in form:
         form["lines"] = _bookings(form["lines"], administration)

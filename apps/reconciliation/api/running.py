@@ -3,9 +3,7 @@
 from typing import Any
 
 import django_filters
-from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
@@ -15,12 +13,9 @@ from rest_framework.response import Response
 from apps.core.api import CursorPages
 from apps.core.owned_api import OwnedFilter, OwnedViewSet, OwnerSerializer, named_row
 from apps.core.permissions import Act
-from apps.core.services.jobs import start_job
 from apps.ledger.models import Journal
 from apps.reconciliation.models import MatchingOutcome, MatchingRun
 from apps.reconciliation.services import running
-
-TASK = "apps.reconciliation.tasks.match_lines"
 
 
 class AutoReconcileSerializer(OwnerSerializer):
@@ -95,17 +90,7 @@ class MatchingRunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Owned
             account = getattr(journal, "bank_account", None)
             if account is None:
                 raise serializers.ValidationError({"journal_id": [_("This is no journal of a bank account.")]})
-        with transaction.atomic():
-            run = running.begin_run(administration, by=by, bank_account=account)  # type: ignore[arg-type]
-            batches = running.batches_of(run)
-            run.job = start_job(
-                TASK,
-                title=gettext_noop("Match bank lines"),
-                by=by,  # type: ignore[arg-type]
-                arguments={"batches": [[str(key) for key in batch] for batch in batches]},
-                total=len(batches),
-            )
-            run.save(update_fields=["job"])
+        run = running.start_run(administration, by=by, bank_account=account)  # type: ignore[arg-type]
         return Response(RunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(summary="What came of each line", responses=OutcomeSerializer(many=True), filters=False)

@@ -14,6 +14,7 @@ from apps.core.owned_api import OwnedFilter, OwnedViewSet, OwnerSerializer, amou
 from apps.core.permissions import Act
 from apps.reconciliation.api.bank_accounts import AccountNamed, account_named
 from apps.reconciliation.api.shapes import LineSerializer, StatementSerializer
+from apps.reconciliation.errors import DatesReversed
 from apps.reconciliation.models import Statement, StatementLine
 from apps.reconciliation.reports.running import running_balances
 from apps.reconciliation.services import statements
@@ -22,13 +23,24 @@ from apps.reconciliation.services.statements import TypedLine
 MOST_TYPED = 500  # lines in one body
 
 
-class StatementFilter(OwnedFilter):
+class DatedFilter(OwnedFilter):
+    """From one day to another, both included. Days the wrong way round are refused, as no list would be meant."""
+
+    start_date = django_filters.DateFilter(field_name="date", lookup_expr="gte")
+    end_date = django_filters.DateFilter(field_name="date", lookup_expr="lte")
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        start, end = self.form.cleaned_data.get("start_date"), self.form.cleaned_data.get("end_date")
+        if start and end and end < start:
+            raise DatesReversed(start=start, end=end)
+        return super().filter_queryset(queryset)
+
+
+class StatementFilter(DatedFilter):
     journal_id = django_filters.UUIDFilter(field_name="bank_account__journal")
     bank_account_id = django_filters.UUIDFilter(field_name="bank_account")
     is_valid = django_filters.BooleanFilter()
     is_complete = django_filters.BooleanFilter()
-    start_date = django_filters.DateFilter(field_name="date", lookup_expr="gte")
-    end_date = django_filters.DateFilter(field_name="date", lookup_expr="lte")
 
     class Meta:
         model = Statement
@@ -162,14 +174,12 @@ class AmountFilter(django_filters.NumberFilter):
     """An amount as a string."""
 
 
-class LineFilter(OwnedFilter):
+class LineFilter(DatedFilter):
     statement_id = django_filters.UUIDFilter(field_name="statement")
     journal_id = django_filters.UUIDFilter(field_name="bank_account__journal")
     bank_account_id = django_filters.UUIDFilter(field_name="bank_account")
     is_reconciled = django_filters.BooleanFilter(method="that_are_reconciled", label="Nothing of it is open, or some.")
     to_check = django_filters.BooleanFilter()
-    start_date = django_filters.DateFilter(field_name="date", lookup_expr="gte")
-    end_date = django_filters.DateFilter(field_name="date", lookup_expr="lte")
     amount_min = AmountFilter(field_name="amount", lookup_expr="gte")
     amount_max = AmountFilter(field_name="amount", lookup_expr="lte")
 

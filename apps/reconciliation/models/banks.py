@@ -78,6 +78,9 @@ class BankAccount(Owned):
     statements_kept = models.CharField(
         _("statements"), max_length=8, choices=Statements.choices, default=Statements.AS_FILED
     )
+    matches_imports = models.BooleanField(
+        _("match by itself after an import"), default=True, help_text=_("What is beyond doubt, in the background.")
+    )
     is_active = models.BooleanField(_("active"), default=True)
 
     class Meta:

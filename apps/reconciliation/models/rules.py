@@ -12,16 +12,19 @@ from apps.reconciliation.models.banks import BankAccount
 
 
 class ReconciliationModel(Owned):
-    """A rule for bank lines: when all of its conditions hold, it matches open items, or books the line.
+    """A rule for bank lines: when all of its conditions hold, it matches open items, books the line, or takes it apart
+    as days of card takings.
 
     Empty conditions hold for every line. Amounts are absolute, in the account's currency. ``tolerance`` is the
     percentage of an item by which a line may differ from it; the difference is a write-off, which a person confirms.
+    Of card takings it is what the acquirer may have kept of them: a fee.
     Models are tried in the order of ``sequence``.
     """
 
     class Kind(models.TextChoices):
         MATCH_ITEMS = "MATCH_ITEMS", _("Match open items")
         WRITE_OFF = "WRITE_OFF", _("Book the line, or what is left of it")
+        SETTLEMENT = "SETTLEMENT", _("Take a card settlement apart")
 
     class Trigger(models.TextChoices):
         MANUAL = "manual", _("Manual")

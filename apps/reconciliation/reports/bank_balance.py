@@ -9,8 +9,9 @@ from django.db.models import Case, Exists, F, OuterRef, Q, Sum, Value, When
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from apps.core.money import ZERO, amount_field
-from apps.ledger.models import JournalEntry, JournalLine
+from apps.core.languages import language_of_books
+from apps.core.money import ZERO, amount_field, quantize
+from apps.ledger.models import ExchangeRate, JournalEntry, JournalLine
 from apps.reconciliation.models import BankAccount, Match, Statement, StatementLine
 
 BANK_CLEARING = "bank_clearing"  # the source of the entry that a clearing posts
@@ -27,7 +28,7 @@ class BankBalance:
 
 @dataclass(frozen=True, slots=True)
 class TimingDifference:
-    """What one side has and the other had not yet: books less bank, in the account's currency."""
+    """What one side has and the other had not yet: books less bank, in the book currency."""
 
     date: date
     description: str
@@ -54,42 +55,66 @@ def timing_differences(account: BankAccount, day: date) -> list[TimingDifference
     """Bank lines that the books did not have at the end of ``day``, and lines of the books that the bank had not.
 
     Their sum is what the balances differ by, unless a statement is missing or does not add up. Texts of the bank stay
-    out: a description names the statement and the place of the line.
+    out: a description names the statement and the place of the line, in the language of the books. What a bank states
+    in a foreign currency counts at the rate of ``day``; without one there is nothing to say.
     """
     first = Statement.objects.filter(bank_account=account).order_by("date", "id").first()
     if first is None:
         return []
-    return [
-        *_before_the_first(account, first),
-        *_only_at_the_bank(account, day),
-        *_only_in_the_books(account, day, first.first_date or first.date),
-    ]
+    rate, currency = Decimal(1), account.administration.currency
+    if account.currency != currency:
+        known = ExchangeRate.objects.on(account.administration_id, account.currency, day)
+        if known is None:
+            return []
+        rate = known.rate
+    with language_of_books(account.administration):
+        return [
+            *_before_the_first(account, first, rate),
+            *_only_at_the_bank(account, day, rate),
+            *_only_in_the_books(account, day, first.first_date or first.date),
+        ]
 
 
-def _before_the_first(account: BankAccount, first: Statement) -> Iterator[TimingDifference]:
+def words_of_line(line: StatementLine) -> str:
+    """How a bank line is called beside the books."""
+    return _("Bank line %(place)s of %(statement)s") % {"place": line.sequence, "statement": line.statement}
+
+
+def words_of_entry(entry: JournalEntry) -> str:
+    """How an entry is called beside the bank."""
+    return _("%(entry)s, not on a statement yet") % {"entry": entry}
+
+
+def _before_the_first(account: BankAccount, first: Statement, rate: Decimal) -> Iterator[TimingDifference]:
     began = first.first_date or first.date
     booked = JournalLine.objects.filter(account=account.account).before(began).balance()
-    if booked != first.balance_start:
+    start = quantize(first.balance_start * rate, account.administration.currency)
+    if booked != start:
         words = _("The books before the first statement, %(statement)s") % {"statement": first}
-        yield TimingDifference(began, words, booked - first.balance_start)
+        yield TimingDifference(began, words, booked - start)
 
 
-def _only_at_the_bank(account: BankAccount, day: date) -> Iterator[TimingDifference]:
+def _only_at_the_bank(account: BankAccount, day: date, rate: Decimal) -> Iterator[TimingDifference]:
     """A line is in the books from its own date, but where it was matched with what had been booked: from that."""
     shared = Q(clearings__matches__active=True) & ~Q(
         clearings__matches__kind=Match.Kind.BOOKED, clearings__matches__entry_line__date__gt=day
     )
     matched = Coalesce(Sum("clearings__matches__amount", filter=shared), Value(ZERO), output_field=amount_field())
+    booked_later = Match.objects.filter(
+        active=True, kind=Match.Kind.BOOKED, entry_line__account=account.account_id, entry_line__date__gt=day
+    )
     lines = (
         StatementLine.objects.filter(bank_account=account, date__lte=day)
+        .filter(~Q(residual=0) | Q(pk__in=booked_later.values("clearing__line")))
         .annotate(missing=matched - F("amount"))
         .exclude(missing=0)
         .select_related("statement")
         .in_order()
     )
     for line in lines.iterator():
-        words = _("Bank line %(place)s of %(statement)s") % {"place": line.sequence, "statement": line.statement}
-        yield TimingDifference(line.date, words, line.missing)
+        amount = quantize(line.missing * rate, account.administration.currency)
+        if amount:
+            yield TimingDifference(line.date, words_of_line(line), amount)
 
 
 def _only_in_the_books(account: BankAccount, day: date, since: date) -> Iterator[TimingDifference]:
@@ -108,5 +133,4 @@ def _only_in_the_books(account: BankAccount, day: date, since: date) -> Iterator
         .order_by("date", "id")
     )
     for line in lines.iterator():
-        words = _("%(entry)s, not on a statement yet") % {"entry": line.entry}
-        yield TimingDifference(line.date, words, line.left)
+        yield TimingDifference(line.date, words_of_entry(line.entry), line.left)

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from django.db.models import F, Sum
 
-from apps.billing.models import EndOfDayReconciliation, Payment
+from apps.billing.models import EndOfDayReconciliation, Payment, TopUp
 from apps.core.money import ZERO
-from apps.ledger.models import JournalLine
+from apps.ledger.models import Account, JournalLine
 from apps.reconciliation.models import ClearedLine, Match
 
 # Accounts by purpose, on which money stands between whoever paid and the bank.
@@ -44,6 +44,30 @@ def left_to_clear(lines: Collection[JournalLine]) -> dict[UUID, Decimal]:
             in_transit[pk] = (entry, account)
     of_days = _left_of_days(in_transit)
     return {pk: _nearer(own, of_days.get(pk, own)) for pk, own in left.items()}
+
+
+def left_of_clinic_days(days: set[UUID], account: Account) -> defaultdict[UUID, Decimal]:
+    """What is left in transit on ``account`` of each of ``days``: all revisions, less whatever was cleared of them."""
+    left: defaultdict[UUID, Decimal] = defaultdict(Decimal)
+    for (day, on), amount in [*_booked(days), *_paid(days)]:
+        if on == account.pk:
+            left[day] += amount
+    return left
+
+
+def cleared_as_a_whole(days: set[UUID], method: str, account: Account) -> set[UUID]:
+    """Those of the signed ``days`` of which bank lines have cleared other than single payments of ``method``, so that
+    these are not, or not all, in transit on ``account`` any more. Top-ups are cleared as a part of their day."""
+    left = left_of_clinic_days(days, account)
+    brought = Match.objects.filter(payment__clinic_day__in=days, active=True).values("payment")
+    payments = Payment.objects.filter(clinic_day__in=days, method=method).exclude(pk__in=brought)
+    single, top_ups = _by_day(payments), _by_day(TopUp.objects.filter(clinic_day__in=days, method=method))
+    return {day for day in days if not min(top_ups[day], ZERO) <= left[day] - single[day] <= max(top_ups[day], ZERO)}
+
+
+def _by_day(rows: Any) -> defaultdict[UUID, Decimal]:
+    sums = rows.order_by().values("clinic_day").annotate(sum=Sum("amount"))
+    return defaultdict(Decimal, {row["clinic_day"]: row["sum"] for row in sums})
 
 
 def _nearer(own: Decimal, whole: Decimal) -> Decimal:

@@ -44,8 +44,11 @@ def matching_model(
     parties: Collection[UUID] = (),
     has_items: bool = True,
 ) -> ReconciliationModel | None:
-    """The first model that holds; where ``has_items`` says that none fits, one for open items is passed over."""
+    """The first model that holds; where ``has_items`` says that none fits, one for open items is passed over. Those for
+    card settlements have their own say, in ``reports.payouts``."""
     for model in matching_models(line, models, parties=parties):
+        if model.kind == ReconciliationModel.Kind.SETTLEMENT:
+            continue
         if has_items or model.kind != ReconciliationModel.Kind.MATCH_ITEMS:
             return model
     return None

@@ -1,22 +1,20 @@
 """Reconcile balance-sheet accounts: read the balance, say what it should be, explain the difference, approve."""
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import BinaryIO
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, Min, OuterRef, Sum
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from apps.core.events import record
-from apps.core.models import Administration, Upload, User
+from apps.core.models import Upload, User
 from apps.core.money import ZERO, exact, quantize
 from apps.core.permissions import Act, require
 from apps.core.services.uploads import delete_upload, store_upload
 from apps.ledger.errors import named_refusals
-from apps.ledger.models import Account, ExchangeRate, OpenItem, Period
+from apps.ledger.models import Account
 from apps.ledger.reports.balances import balances
 from apps.reconciliation.errors import (
     AccountNotReconciled,
@@ -26,7 +24,9 @@ from apps.reconciliation.errors import (
     DifferenceUnexplained,
     OwnReconciliation,
     ReconciliationAtWork,
+    ReconciliationChanged,
     ReconciliationFrozen,
+    TooManyDifferences,
 )
 from apps.reconciliation.models import (
     AccountReconciliation,
@@ -34,11 +34,16 @@ from apps.reconciliation.models import (
     ReconciliationSuspension,
     ReconcilingItem,
 )
-from apps.reconciliation.reports.bank_balance import bank_balance, timing_differences
+from apps.reconciliation.reports.expected import bank_of
+from apps.reconciliation.reports.expected import expected_balance as expected_of
+from apps.reconciliation.reports.preparing import last_event, preparers_of
+from apps.reconciliation.reports.standing import BALANCE_SHEET
+from apps.reconciliation.reports.whence import differences_of, not_itemised, whence
+from apps.reconciliation.services.suspending import suspend
 
-BALANCE_SHEET = (Account.Type.ASSET, Account.Type.LIABILITY, Account.Type.EQUITY)
 Status = AccountReconciliation.Status
 Type = AccountReconciliation.Type
+MOST_PROPOSED = 500  # items that somebody can still look at; an unmatched statement is matched, not explained
 
 
 @named_refusals()
@@ -56,7 +61,8 @@ def begin_reconciliation(
     """Read the balances of ``account`` over a period; debits are positive, in the book currency.
 
     Unless given, what is expected comes from the bank statement for a bank account and from the open items for a
-    control account. What the last reconciliation left unexplained by the other side is carried forward.
+    control account. What the last reconciliation left unexplained by the other side is carried forward. An approved
+    one of the same period whose balance moved is suspended now; its items, notes and typed balance are taken over.
 
     Raises NotAllowed, DatesReversed, AccountNotReconciled, ReconciliationAtWork, AmountHasTooManyDigits.
     """
@@ -68,16 +74,22 @@ def begin_reconciliation(
         raise AccountNotReconciled(account=str(account))
     same = AccountReconciliation.objects.filter(account=account, period_start=period_start, period_end=period_end)
     holding = same.exclude(status=Status.APPROVED) | same.filter(status=Status.APPROVED, suspensions=None)
-    if known := holding.first():
-        raise ReconciliationAtWork(id=str(known.pk))
+    known = holding.first()
     opening, closing = _balances(account, period_start, period_end)
+    if known:
+        if known.status != Status.APPROVED or known.closing_balance == closing:
+            raise ReconciliationAtWork(id=str(known.pk))
+        suspend(known, closing)
+    suspended = same.order_by("-id").first()
     previous = (
         AccountReconciliation.objects.filter(account=account, period_end__lt=period_start)
         .order_by("-period_end", "-id")
         .first()
     )
     if expected_balance is None:
-        expected_balance = proposed_balance(account, period_end)
+        proposed = expected_of(account, period_end)
+        said = suspended.expected_balance if suspended else None
+        expected_balance = proposed.amount if proposed else said
     else:
         expected_balance = exact(expected_balance, administration.currency)
     reconciliation = AccountReconciliation(
@@ -89,14 +101,14 @@ def begin_reconciliation(
         opening_balance=opening,
         closing_balance=closing,
         expected_balance=expected_balance,
-        notes=notes,
+        notes=notes or (suspended.notes if suspended else ""),
         previous=previous,
         created_by=by,
     )
     _stand(reconciliation, by)
     reconciliation.save(force_insert=True)
-    if previous:
-        _roll_forward(previous, reconciliation, by)
+    if source := suspended or previous:
+        _roll_forward(source, reconciliation, by)
     record("reconciliation.begun", reconciliation, by=by, closing=closing)
     return reconciliation
 
@@ -124,26 +136,33 @@ def update_reconciliation(
 
 @named_refusals()
 @transaction.atomic
-def approve_reconciliation(reconciliation: AccountReconciliation, *, by: User) -> AccountReconciliation:
+def approve_reconciliation(
+    reconciliation: AccountReconciliation, *, by: User, seen: UUID | None = None
+) -> AccountReconciliation:
     """Sign that the balance is right: at a difference of zero, or one that the items explain to the cent.
 
-    Raises NotAllowed, AlreadyApproved, OwnReconciliation (whoever prepared it does not approve, unless one person may
-    sign alone), BalanceMoved and DifferenceUnexplained.
+    ``seen`` is its last event when the person looked, where a page knows it. Raises NotAllowed, AlreadyApproved,
+    OwnReconciliation (whoever prepared it does not approve, unless one person may sign alone), ReconciliationChanged,
+    BalanceMoved and DifferenceUnexplained.
     """
     require(by, Act.APPROVE_RECONCILIATIONS, reconciliation.administration_id)
     reconciliation = _locked(reconciliation)
     if reconciliation.status == Status.APPROVED:
         raise AlreadyApproved()
-    preparers = {reconciliation.created_by_id, reconciliation.reconciled_by_id}
-    preparers |= set(reconciliation.items.values_list("created_by", flat=True))
+    if seen and seen != last_event(reconciliation).pk:
+        raise ReconciliationChanged()
+    preparers = preparers_of([reconciliation])[reconciliation.pk]
     if by.pk in preparers and not reconciliation.administration.single_sign_off:
         raise OwnReconciliation()
     _opening, closing = _balances(reconciliation.account, reconciliation.period_start, reconciliation.period_end)
+    currency = reconciliation.administration.currency
     if closing != reconciliation.closing_balance:
-        raise BalanceMoved(before=str(reconciliation.closing_balance), now=str(closing))
+        raise BalanceMoved(before=quantize(reconciliation.closing_balance, currency), now=quantize(closing, currency))
     reconciliation.refresh_from_db(fields=["difference", "explained"])
-    if reconciliation.difference is None or reconciliation.difference != reconciliation.explained:
-        raise DifferenceUnexplained(difference=str(reconciliation.difference), explained=str(reconciliation.explained))
+    explained, difference = reconciliation.explained, reconciliation.difference
+    if difference != explained:  # without an expected balance all of it is unexplained
+        difference = quantize(closing if difference is None else difference, currency)
+        raise DifferenceUnexplained(difference=difference, explained=quantize(explained, currency))
     reconciliation.status = Status.APPROVED
     reconciliation.approved_by = by
     reconciliation.approved_at = timezone.now()
@@ -182,18 +201,48 @@ def explain(
 
 @named_refusals()
 @transaction.atomic
+def change_item(
+    item: ReconcilingItem,
+    *,
+    date: date,
+    description: str,
+    amount: Decimal,
+    by: User,
+    resolved_on: date | None = None,
+) -> ReconcilingItem:
+    """Say otherwise what a part of the difference is, and whether it still stands between the two balances.
+
+    Raises NotAllowed, ReconciliationFrozen, AmountHasTooManyDigits.
+    """
+    reconciliation = _held(item.reconciliation, by)
+    before = item.amount
+    item.date, item.description, item.resolved_on = date, description, resolved_on
+    item.amount = exact(amount, reconciliation.administration.currency)
+    item.save(update_fields=["date", "description", "amount", "resolved_on"])
+    record("reconciliation.item_changed", reconciliation, by=by, before=before, amount=item.amount)
+    return item
+
+
+@named_refusals()
+@transaction.atomic
 def propose_items(reconciliation: AccountReconciliation, *, by: User) -> list[ReconcilingItem]:
     """Add what one of books and bank has and the other has not, as far as no item says it yet; for a bank account.
 
-    Raises NotAllowed, ReconciliationFrozen.
+    An item that names a line or an entry by which they no longer differ is resolved at the end of the period: what was
+    carried forward and has been matched since. Raises NotAllowed, ReconciliationFrozen, TooManyDifferences.
     """
     reconciliation = _held(reconciliation, by)
-    account = getattr(reconciliation.account, "bank_account", None)
-    if account is None:
-        return []
-    known = set(reconciliation.items.values_list("date", "description", "amount"))
-    return [
-        ReconcilingItem.objects.create(
+    differences = differences_of(reconciliation)
+    items = list(reconciliation.items.all())
+    named = whence(reconciliation, items, differences)
+    settled = [item for item in items if item.pk in named and not named[item.pk].stands and item.resolved_on is None]
+    for item in settled:
+        resolve_item(item, on=reconciliation.period_end, by=by)
+    left = not_itemised(differences, items)
+    if len(left) > MOST_PROPOSED:
+        raise TooManyDifferences(count=len(left), most=MOST_PROPOSED)
+    proposed = ReconcilingItem.objects.bulk_create(
+        ReconcilingItem(
             administration=reconciliation.administration,
             reconciliation=reconciliation,
             date=found.date,
@@ -201,9 +250,12 @@ def propose_items(reconciliation: AccountReconciliation, *, by: User) -> list[Re
             amount=found.amount,
             created_by=by,
         )
-        for found in timing_differences(account, reconciliation.period_end)
-        if (found.date, found.description, found.amount) not in known
-    ]
+        for found in left
+    )
+    if proposed:
+        amount = sum((item.amount for item in proposed), ZERO)
+        record("reconciliation.items_proposed", reconciliation, by=by, count=len(proposed), amount=amount)
+    return proposed
 
 
 @named_refusals()
@@ -234,9 +286,7 @@ def attach(reconciliation: AccountReconciliation, file: BinaryIO, *, name: str, 
         raise ReconciliationFrozen()
     with transaction.atomic():
         _held(reconciliation, by)
-        upload = store_upload(
-            file, administration=reconciliation.administration, purpose="attachment", name=name, by=by
-        )
+        upload = store_upload(file, administration=reconciliation.administration, purpose="proof", name=name, by=by)
         attachment: ReconciliationAttachment = ReconciliationAttachment.objects.create(
             administration=reconciliation.administration, reconciliation=reconciliation, upload=upload
         )
@@ -255,21 +305,9 @@ def detach(attachment: ReconciliationAttachment, *, by: User) -> None:
     delete_upload(upload, by=by)
 
 
-def suspend_moved(administration: Administration) -> list[ReconciliationSuspension]:
-    """Suspend what was approved and no longer holds, because a later posting moved the balance.
-
-    Only where posting is still admitted can a balance move, so what is read does not grow with history.
-    """
-    return [
-        suspension
-        for day, approved in _movable(administration)
-        for suspension in _suspended(administration, day, approved)
-    ]
-
-
 def type_of(account: Account) -> str:
     """The type that a reconciliation of ``account`` has unless said otherwise."""
-    if hasattr(account, "bank_account") or account.purpose == "bank":
+    if bank_of(account) or account.purpose == "bank":
         return Type.BANK
     kinds: dict[str, str] = {
         Account.Control.PATIENTS: Type.RECEIVABLES,
@@ -278,21 +316,6 @@ def type_of(account: Account) -> str:
         Account.Control.SUPPLIERS: Type.PAYABLES,
     }
     return kinds.get(account.control, Type.OTHER)
-
-
-def proposed_balance(account: Account, day: date) -> Decimal | None:
-    """What ``account`` should stand at by another source than its lines: its bank, or its open items."""
-    currency = account.administration.currency
-    if bank := getattr(account, "bank_account", None):
-        stated = bank_balance(bank, day)
-        if stated is None or bank.currency == currency:
-            return stated.amount if stated else None
-        rate = ExchangeRate.objects.on(account.administration, bank.currency, day)
-        return quantize(stated.amount * rate.rate, currency) if rate else None
-    if account.control:
-        items = OpenItem.objects.filter(account=account).as_of(day)
-        return items.aggregate(sum=Coalesce(Sum("open"), ZERO))["sum"]
-    return None
 
 
 def _balances(account: Account, start: date, end: date) -> tuple[Decimal, Decimal]:
@@ -336,40 +359,3 @@ def _roll_forward(previous: AccountReconciliation, reconciliation: AccountReconc
         )
         for item in previous.items.filter(resolved_on=None)
     )
-
-
-def _movable(administration: Administration) -> Iterator[tuple[date, list[AccountReconciliation]]]:
-    smaller = Period.objects.filter(
-        administration=administration, first_day__gte=OuterRef("first_day"), last_day__lte=OuterRef("last_day")
-    ).exclude(pk=OuterRef("pk"))
-    admitting = Period.objects.filter(administration=administration, status__in=("OPEN", "REVIEW"))
-    since = admitting.exclude(Exists(smaller)).aggregate(first=Min("first_day"))["first"]
-    if since is None:
-        return
-    approved = AccountReconciliation.objects.filter(
-        administration=administration, status=Status.APPROVED, suspensions=None, period_end__gte=since
-    ).select_related("administration", "account")
-    by_day: dict[date, list[AccountReconciliation]] = {}
-    for reconciliation in approved.order_by("period_end", "id"):
-        by_day.setdefault(reconciliation.period_end, []).append(reconciliation)
-    yield from by_day.items()
-
-
-def _suspended(
-    administration: Administration, day: date, approved: list[AccountReconciliation]
-) -> Iterator[ReconciliationSuspension]:
-    found = balances(administration, day, accounts=[row.account for row in approved])
-    now = {balance.account.pk: balance.balance for balance in found}
-    for reconciliation in approved:
-        closing = now.get(reconciliation.account_id, ZERO)
-        if closing == reconciliation.closing_balance:
-            continue
-        with transaction.atomic():
-            held = _locked(reconciliation)
-            if held.suspensions.exists():
-                continue
-            suspension = ReconciliationSuspension.objects.create(
-                administration=administration, reconciliation=held, closing_balance=closing
-            )
-            record("reconciliation.suspended", held, approved=held.closing_balance, now=closing)
-        yield suspension

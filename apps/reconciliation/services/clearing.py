@@ -37,9 +37,10 @@ def clear(
     model: ReconciliationModel | None = None,
     score: int | None = None,
     reasons: Sequence[dict[str, Any]] = (),
+    called: str = "",
 ) -> Clearing:
     """Match ``line`` with ``parts`` in one transaction, and post what they say. ``by=None``: Daybook by itself, which
-    writes nothing off and takes no exchange difference.
+    writes nothing off and takes no exchange difference. ``called`` is what the parts are together, such as a payout.
 
     At most one entry is posted, in the bank's journal and dated the line's date: the bank's account against what the
     parts are. What is open of an item is settled by it, at the rate that the item was booked at. Who holds what: first
@@ -61,7 +62,7 @@ def clear(
     with language_of_books(line.administration):
         legs = legs_of(books, parts)
         refuse_above_limit(line, without_document(legs))
-        clearing.entry = _post(clearing, legs, books.worth)
+        clearing.entry = _post(clearing, legs, books.worth, called)
     clearing.save(force_insert=True)
     Match.objects.bulk_create(_match(clearing, position, leg) for position, leg in enumerate(legs, start=1))
     _settle(clearing, legs)
@@ -95,14 +96,14 @@ def hold_line(pk: UUID) -> StatementLine:
 # The entry -----------------------------------------------------------------------------------------------------------
 
 
-def _post(clearing: Clearing, legs: Sequence[Leg], worth: Worth) -> JournalEntry | None:
+def _post(clearing: Clearing, legs: Sequence[Leg], worth: Worth, called: str) -> JournalEntry | None:
     """The bank's account against what the legs are; nothing where that stands in the books already, or is worth nothing
     there."""
     lines = [line for leg in legs for line in leg.lines]
     if not lines:
         return None
     of, bank = clearing.line, clearing.line.bank_account
-    words = {"bank": bank, "statement": of.statement, "place": of.sequence, "what": _called(legs)}
+    words = {"bank": bank, "statement": of.statement, "place": of.sequence, "what": called or _called(legs)}
     return post_entry(
         administration=of.administration,
         journal=bank.journal,

@@ -6,13 +6,14 @@ an id, its content counts. Equal lines are legitimate: they are counted, and the
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from hashlib import blake2b
 from typing import Any
 
-from django.db.models import Count, Max
+from django.db import connection
 
 from apps.reconciliation.formats import ParsedLine
-from apps.reconciliation.models import StatementLine
+from apps.reconciliation.models import BankAccount, StatementLine
 
 Digest = bytes  # of SIZE bytes
 SIZE = 16
@@ -23,7 +24,9 @@ CONTENT = "date amount label reference note end_to_end_id transaction_type count
 
 def digests_of(line: ParsedLine | StatementLine) -> tuple[Digest, Digest]:
     """What tells a line by its id (NOTHING without one), and by its content and id."""
-    amount = f"{line.amount:f}"
+    amount = str(line.amount)
+    if "E" in amount:
+        amount = f"{line.amount:f}"
     if "." in amount:
         amount = amount.rstrip("0").rstrip(".")
     when = f"{line.date}\x1f{amount}"
@@ -38,11 +41,21 @@ def digests_of(line: ParsedLine | StatementLine) -> tuple[Digest, Digest]:
     return by_id.digest(), content
 
 
-class Known:
-    """How often the books of a bank account hold each digest; asked for many lines at once."""
+_COUNTS = """
+SELECT fingerprint, count(*), max(occurrence) FROM reconciliation_statementline
+WHERE bank_account_id = %s AND date BETWEEN %s AND %s AND fingerprint = ANY(%s) GROUP BY fingerprint
+"""
 
-    def __init__(self, bank_account: Any) -> None:
-        self._lines = StatementLine.objects.filter(bank_account=bank_account)
+
+class Known:
+    """How often the books of a bank account hold each digest; asked for many lines at once.
+
+    Only the days from ``first`` to ``last`` are looked at: no digest is that of a line of another day.
+    """
+
+    def __init__(self, bank_account: BankAccount, first: date, last: date) -> None:
+        self._asked = bank_account.pk, first, last
+        self._lines = StatementLine.objects.filter(bank_account=bank_account, date__range=(first, last))
         self.is_empty = not self._lines.exists()
 
     def counts(self, digests: Iterable[Digest]) -> dict[Digest, tuple[int, int]]:
@@ -50,18 +63,16 @@ class Known:
         if self.is_empty:
             return {}
         asked = [digest.hex() for digest in set(digests) if digest != NOTHING]
-        rows = self._lines.filter(fingerprint__in=asked).order_by().values_list("fingerprint")
-        return {
-            bytes.fromhex(fingerprint): (count, last)
-            for fingerprint, count, last in rows.annotate(Count("id"), Max("occurrence"))
-        }
+        with connection.cursor() as cursor:
+            cursor.execute(_COUNTS, [*self._asked, asked])
+            return {bytes.fromhex(fingerprint): (count, last) for fingerprint, count, last in cursor}
 
     def contents(self, digests: Sequence[Digest]) -> Any:
         """The lines that are known by the id of ``digests``, with their content."""
         fields = ("id", "fingerprint", "bank_id", *CONTENT)
         return self._lines.filter(fingerprint__in=[digest.hex() for digest in digests]).only(*fields).iterator()
 
-    def between(self, first: Any, last: Any) -> Any:
+    def between(self, first: date, last: date) -> Any:
         """Those of these dates, as far as it takes to see whether another line looks like one of them."""
         fields = ("id", "date", "amount", "counterparty_iban", "counterparty_name", "fingerprint", "occurrence")
         return self._lines.filter(date__gte=first, date__lte=last).values_list(*fields).iterator(chunk_size=5000)

@@ -17,6 +17,7 @@ from apps.reconciliation.errors import ImportWithdrawn, StatementKept
 from apps.reconciliation.models import BankAccount, Clearing, MatchingOutcome, Statement, StatementImport, StatementLine
 from apps.reconciliation.services import months
 from apps.reconciliation.services.arranging import arrange
+from apps.reconciliation.services.running import start_run
 from apps.reconciliation.services.storing import holding, store
 from apps.reconciliation.services.surveying import AMBIGUOUS, KNOWN, NEW, Survey, survey
 
@@ -26,12 +27,17 @@ LARGE = 1_000_000  # bytes: the worker imports what takes longer than a request 
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import added. ``statements`` are those that it added to, and those that have what was known already."""
+    """What an import added. ``statements`` are those that it added to, and those that have what was known already.
+
+    ``others`` are accounts that were left out, with how many lines they have; ``not_booked`` counts what the bank only
+    announced.
+    """
 
     statement_import: StatementImport
     statements: tuple[Statement, ...]
     added: dict[UUID, int] = field(default_factory=dict)  # statement -> its new lines
     others: dict[str, int] = field(default_factory=dict)
+    not_booked: int = 0
 
 
 @transaction.atomic
@@ -67,7 +73,8 @@ def import_statements(statement_import: StatementImport, *, by: User) -> Importe
     """Add to the books of the bank account what is new in the file: each line once, however often files overlap.
 
     What does not bridge is kept and flagged by law: ``warnings_of`` each statement says so. A line that looks like one
-    of another import is added, marked to be checked, and never matched by itself.
+    of another import is added, marked to be checked, and never matched by itself. Where lines were added the worker
+    goes through what is open of the account, unless the account says otherwise.
 
     Raises NotAllowed, StatementFileInvalid, StatementOfAnotherAccount, BankCurrencyMismatch or CsvMappingUnknown;
     nothing is written then.
@@ -88,9 +95,11 @@ def import_statements(statement_import: StatementImport, *, by: User) -> Importe
     statement_import.ended_at = timezone.now()
     statement_import.save()
     written = store(found, planned, statement_import, by=by)
+    if statement_import.lines_new and account.matches_imports:
+        start_run(account.administration, by=by, bank_account=account)
     added = {statement.pk: len(one.lines) for statement, one in zip(written, planned, strict=True)}
     known = [statement for statement in holding(found) if statement.pk not in added]
-    return Imported(statement_import, (*written, *known), added, found.others)
+    return Imported(statement_import, (*written, *known), added, found.others, found.not_booked)
 
 
 def note_refusal(statement_import: StatementImport, refusal: DomainError) -> None:

@@ -26,7 +26,13 @@ from apps.reconciliation.errors import (
     PersonRequired,
 )
 from apps.reconciliation.models import Match
-from apps.reconciliation.reports.clearable import BY_METHOD, IN_TRANSIT, OWN_TRANSFERS, left_to_clear
+from apps.reconciliation.reports.clearable import (
+    BY_METHOD,
+    IN_TRANSIT,
+    OWN_TRANSFERS,
+    cleared_as_a_whole,
+    left_to_clear,
+)
 from apps.reconciliation.services.parts import WITHOUT_DOCUMENT, Kind, Part
 from apps.reconciliation.services.taxing import taxed
 from apps.reconciliation.services.valuing import RATE, Worth
@@ -66,6 +72,9 @@ class Books:
     source: str  # of a payment that billing records for it
     items: dict[UUID, OpenItem] = field(default_factory=dict)
     lines: dict[UUID, JournalLine] = field(default_factory=dict)
+    payments: dict[UUID, Payment] = field(default_factory=dict)
+    brought: set[UUID] = field(default_factory=set)  # payments that a bank line brought already
+    accounts: dict[str, Account] = field(default_factory=dict)  # by purpose
 
     def hold(self, parts: Sequence[Part]) -> None:
         """Two accountants who match one item wait for each other, and the second reads what the first one left."""
@@ -78,6 +87,26 @@ class Books:
         self.items = {
             item.pk: item for item in items.as_of().select_related("account", "party", "line__entry__journal")
         }
+        paid = [part.payment.pk for part in parts if part.payment]
+        if paid:
+            self.payments = Payment.objects.filter(pk__in=paid).select_related("bill", "clinic_day").in_bulk()
+            self.brought = set(Match.objects.filter(payment__in=paid, active=True).values_list("payment", flat=True))
+            self.brought |= set(self._gone([part.payment.pk for part in parts if part.payment and not part.entry_line]))
+
+    def _gone(self, alone: Sequence[UUID]) -> Iterator[UUID]:
+        """Those of the payments that are cleared alone whose signed day somebody cleared as a whole."""
+        signed = [self.payments[pk] for pk in alone if self.payments[pk].clinic_day.is_finalized]
+        for method in sorted({payment.method for payment in signed} & BY_METHOD.keys()):
+            its = [payment for payment in signed if payment.method == method]
+            days = {payment.clinic_day_id for payment in its}
+            gone = cleared_as_a_whole(days, method, self.account(BY_METHOD[method]))
+            yield from (payment.pk for payment in its if payment.clinic_day_id in gone)
+
+    def account(self, purpose: str) -> Account:
+        """The account with that purpose, asked for once."""
+        if purpose not in self.accounts:
+            self.accounts[purpose] = account_for(self.worth.administration, purpose)
+        return self.accounts[purpose]
 
 
 def hold_items(items: Iterable[OpenItem]) -> None:
@@ -96,25 +125,51 @@ def legs_of(books: Books, parts: Sequence[Part]) -> list[Leg]:
     Raises MatchBeyondEntry, MatchWrongWay, EntryNotClearable, ItemOfBilling, PersonRequired, a refusal of a VAT code,
     and what billing says of a bill.
     """
-    books.hold(parts)
     shares = books.worth.shared([part.amount for part in parts])
+    parts = _with_payments(books, parts, shares)  # bills and their days first, as whoever takes a payment holds them
+    books.hold(parts)
     _refuse_beyond(books, parts, shares)
-    legs: list[Leg] = []
-    for number, (part, share) in enumerate(zip(parts, shares, strict=True)):
-        legs += LEGS[part.kind](books, part, share, number)
-    return legs
+    return [leg for part, share in zip(parts, shares, strict=True) for leg in LEGS[part.kind](books, part, share)]
+
+
+# Bills ---------------------------------------------------------------------------------------------------------------
+
+
+def _with_payments(books: Books, parts: Sequence[Part], shares: Sequence[Decimal]) -> list[Part]:
+    """``parts``, of which those that pay a bill clear the transfer that billing records for it."""
+    bills = [part.bill or _bill_of(part) for part in parts]
+    named = Bill.objects.filter(pk__in=[bill.pk for bill in bills if bill])
+    list(named.order_by("id").select_for_update(no_key=True).values_list("pk"))
+    paid = []
+    for number, (part, share, bill) in enumerate(zip(parts, shares, bills, strict=True)):
+        if bill is None:
+            paid.append(part)
+            continue
+        if share < 0:
+            raise MatchWrongWay()
+        source, day = f"{books.source} {number}", books.worth.line.date
+        payment = enter_transfer(bill, amount=share, day=day, source=source, by=books.by)
+        paid.append(Part(Kind.TRANSIT, part.amount, payment=payment))
+    return paid
+
+
+def _bill_of(part: Part) -> Bill | None:
+    """The bill that a patient still owes, where an open item is about one and money came in."""
+    item = part.open_item
+    if item is None or item.document_type != "bill" or item.amount < 0 or part.amount < 0 or not item.document_id:
+        return None
+    if item.account.control != Account.Control.PATIENTS:
+        return None
+    return Bill.objects.filter(administration=item.administration_id, pk=item.document_id).first()
 
 
 # Open items ----------------------------------------------------------------------------------------------------------
 
 
-def _item(books: Books, part: Part, share: Decimal, number: int) -> Iterator[Leg]:
+def _item(books: Books, part: Part, share: Decimal) -> Iterator[Leg]:
     if part.open_item is None:
         raise MatchEmpty()
     item: Any = books.items[part.open_item.pk]
-    if (bill := _bill_of(item)) and part.amount > 0:
-        yield from _transit(books, Part(Kind.TRANSIT, part.amount, bill=bill), share, number)
-        return
     if item.document_type in OF_BILLING and item.account.control != Account.Control.SUPPLIERS:
         raise ItemOfBilling(item=str(item))
     if (part.amount > 0) != (item.amount > 0):
@@ -143,14 +198,6 @@ def _item(books: Books, part: Part, share: Decimal, number: int) -> Iterator[Leg
         yield _exchange(books, ZERO, difference, called)
 
 
-def _bill_of(item: OpenItem) -> Bill | None:
-    """The bill that a patient still owes, whose payment billing records."""
-    if item.document_type != "bill" or item.account.control != Account.Control.PATIENTS or item.amount < 0:
-        return None
-    bills = Bill.objects.filter(administration=item.administration_id)
-    return bills.filter(pk=item.document_id).first() if item.document_id else None
-
-
 def _settled(books: Books, item: Any, part: Part, share: Decimal) -> tuple[Decimal, dict[str, Any]]:
     """What is settled of ``item`` in the books, at the rate that it was booked at, and the payment's foreign amount."""
     home = books.worth.administration.currency
@@ -173,19 +220,14 @@ def _settled(books: Books, item: Any, part: Part, share: Decimal) -> tuple[Decim
 # Money in transit, and what is booked --------------------------------------------------------------------------------
 
 
-def _transit(books: Books, part: Part, share: Decimal, number: int) -> Iterator[Leg]:
+def _transit(books: Books, part: Part, share: Decimal) -> Iterator[Leg]:
     payment, line = part.payment, books.lines.get(part.entry_line.pk) if part.entry_line else None
-    if part.bill is not None:
-        if share < 0:
-            raise MatchWrongWay()
-        payment = enter_transfer(
-            part.bill, amount=share, day=books.worth.line.date, source=f"{books.source} {number}", by=books.by
-        )
     if payment is not None:
-        _refuse_payment(payment, share)
+        payment = books.payments[payment.pk]
+        _refuse_payment(books, payment, share)
     account = part.account
     if payment is not None:
-        account = account_for(books.worth.administration, BY_METHOD[payment.method])
+        account = books.account(BY_METHOD[payment.method])
     elif line is not None:
         account = line.account
     if account is None:
@@ -205,16 +247,18 @@ def _transit(books: Books, part: Part, share: Decimal, number: int) -> Iterator[
     )
 
 
-def _refuse_payment(payment: Payment, share: Decimal) -> None:
+def _refuse_payment(books: Books, payment: Payment, share: Decimal) -> None:
+    """A payment is brought once, by one part of one line."""
     if payment.method not in BY_METHOD:
         raise EntryNotClearable(account=payment.method)
     if (share > 0) != (payment.amount > 0):
         raise MatchWrongWay()
-    if abs(share) > abs(payment.amount) or Match.objects.filter(payment=payment, active=True).exists():
+    if abs(share) > abs(payment.amount) or payment.pk in books.brought:
         raise MatchBeyondEntry(asked=str(abs(share)), open=str(abs(payment.amount)))
+    books.brought.add(payment.pk)
 
 
-def _transfer(books: Books, part: Part, share: Decimal, number: int) -> Iterator[Leg]:
+def _transfer(books: Books, part: Part, share: Decimal) -> Iterator[Leg]:
     account = account_for(books.worth.administration, OWN_TRANSFERS)
     line = books.lines.get(part.entry_line.pk) if part.entry_line else None
     if line and line.account_id != account.pk:
@@ -231,7 +275,7 @@ def _transfer(books: Books, part: Part, share: Decimal, number: int) -> Iterator
     )
 
 
-def _booked(books: Books, part: Part, share: Decimal, number: int) -> Iterator[Leg]:
+def _booked(books: Books, part: Part, share: Decimal) -> Iterator[Leg]:
     if part.entry_line is None:
         raise MatchEmpty()
     line, own = books.lines[part.entry_line.pk], books.worth.line.bank_account
@@ -274,7 +318,7 @@ def _refuse_beyond(books: Books, parts: Sequence[Part], shares: Sequence[Decimal
 # To an account -------------------------------------------------------------------------------------------------------
 
 
-def _to_account(books: Books, part: Part, share: Decimal, number: int) -> Iterator[Leg]:
+def _to_account(books: Books, part: Part, share: Decimal) -> Iterator[Leg]:
     account = part.account
     if account is None and part.kind == Kind.FEE:
         account = account_for(books.worth.administration, "provider_fees")
@@ -316,7 +360,7 @@ def _foreign(books: Books, part: Part, share: Decimal) -> dict[str, Any]:
     }
 
 
-def _difference(books: Books, part: Part, share: Decimal, number: int) -> Iterator[Leg]:
+def _difference(books: Books, part: Part, share: Decimal) -> Iterator[Leg]:
     if not (books.worth.foreign or books.worth.line.foreign_currency or any(i.currency for i in books.items.values())):
         raise NothingForeign()
     yield _exchange(books, part.amount, share, part.memo)
@@ -328,7 +372,7 @@ def _exchange(books: Books, amount: Decimal, share: Decimal, words: str) -> Leg:
     return Leg(Kind.EXCHANGE, amount, share, account, words="", lines=_against(account, share, words))
 
 
-def _duplicate(books: Books, part: Part, share: Decimal, number: int) -> Iterator[Leg]:
+def _duplicate(books: Books, part: Part, share: Decimal) -> Iterator[Leg]:
     yield Leg(Kind.DUPLICATE, part.amount, share)
 
 
@@ -337,7 +381,7 @@ def _against(account: Account, share: Decimal, words: str) -> list[Line]:
     return [on_side(account, -share, memo=words[:300])] if share else []
 
 
-LEGS: dict[str, Callable[[Books, Part, Decimal, int], Iterator[Leg]]] = {
+LEGS: dict[str, Callable[[Books, Part, Decimal], Iterator[Leg]]] = {
     Kind.ITEM: _item,
     Kind.TRANSIT: _transit,
     Kind.BOOKED: _booked,

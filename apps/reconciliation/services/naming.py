@@ -44,8 +44,10 @@ def match(
     in_full: bool = False,
     difference_account: Account | None = None,
     model: ReconciliationModel | None = None,
+    further: Sequence[Part] = (),
 ) -> Clearing:
-    """Match ``line`` with what ``named`` points at, as much of each as there is unless it says how much.
+    """Match ``line`` with what ``named`` points at, as much of each as there is unless it says how much; and with
+    ``further`` parts, which say all of themselves.
 
     ``in_full``: the open items are paid in full, whatever the line is; the difference is written off, to
     ``difference_account`` or to differences of payments. ``model``: so they are as far as its tolerance goes. Raises
@@ -58,7 +60,7 @@ def match(
     elif model is not None:
         items = [_opened(part.open_item) for part in parts if part.open_item]
         parts = within_tolerance(line, items, model) or parts
-    return clear(line, parts, by=by, model=model)
+    return clear(line, [*parts, *further], by=by, model=model)
 
 
 def _parts(line: StatementLine, named: Sequence[Named]) -> Iterator[Part]:

@@ -43,7 +43,8 @@ class ShownLine:
 @dataclass(frozen=True)
 class Preview:
     """What importing a file would add. ``account`` is as the file names it; ``others`` are accounts that it is about as
-    well, with how many lines they have there. ``is_cut``: only the beginning of the file was read."""
+    well, with how many lines they have there; ``not_booked`` counts what the bank only announces. ``is_cut``: only the
+    beginning of the file was read."""
 
     format: str
     mapping: str
@@ -55,6 +56,7 @@ class Preview:
     statements: tuple[ShownStatement, ...]
     lines: tuple[ShownLine, ...]
     others: dict[str, int]
+    not_booked: int
     is_cut: bool
 
     @property
@@ -83,6 +85,7 @@ def preview(
         statements=tuple(_shown(found, arrange(found))),
         lines=tuple(ShownLine(line, states[flag]) for line, flag in zip(found.shown, found.flags, strict=False)),
         others=found.others,
+        not_booked=found.not_booked,
         is_cut=found.is_cut,
     )
 

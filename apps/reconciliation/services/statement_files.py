@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from apps.core.money import CURRENCIES
 from apps.reconciliation.errors import CsvMappingUnknown
-from apps.reconciliation.formats import Parsed, csv
+from apps.reconciliation.formats import Parsed, csv, sniffing
 from apps.reconciliation.formats.mapping import CsvReading, shipped
 from apps.reconciliation.formats.values import refuse
 from apps.reconciliation.models import BankAccount, CsvMapping
@@ -21,19 +20,22 @@ class Format:
     """``has_statements``: its files are statements of the bank, not a list of lines."""
 
     name: str
-    words: object
+    words: str
     has_statements: bool
     parse: Callable[[BinaryIO], Parsed] | None = None
 
 
-CSV = Format("csv", gettext_lazy("CSV"), has_statements=False)
-FORMATS: dict[str, Format] = {CSV.name: CSV}
+WORDS = {sniffing.CAMT: "CAMT", sniffing.MT940: "MT940", sniffing.OFX: "OFX, QFX"}
+FORMATS: dict[str, Format] = {
+    name: Format(name, WORDS[name], name != sniffing.OFX, parse) for name, parse in sniffing.PARSERS.items()
+}
+FORMATS[sniffing.CSV] = Format(sniffing.CSV, "CSV", has_statements=False)
 
 
 def format_named(text: str) -> str | None:
     """The name of a format as people write it; empty for one that is to be recognised, None for an unknown one."""
-    plain = text.strip().lower()
-    return plain if plain in FORMATS else "" if plain in ("", "auto") else None
+    found = sniffing.named(text or sniffing.AUTO)
+    return "" if found == sniffing.AUTO else found or None
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,12 @@ def open_file(file: BinaryIO, bank_account: BankAccount, *, format: str = "", ma
 
     Raises StatementFileInvalid where nothing fits, CsvMappingUnknown.
     """
-    found = FORMATS[format or _recognised(file)]
+    found = FORMATS[format or sniffing.recognised(file)]
     if found.parse is not None:
         parse = found.parse
         return OpenedFile(found, None, lambda: parse(file))
     reading = mapping_named(bank_account, mapping) if mapping else _fitting(file, bank_account)
     return OpenedFile(found, reading, lambda: csv.parse(file, reading))
-
-
-def _recognised(file: BinaryIO) -> str:
-    return CSV.name
 
 
 def mappings_of(bank_account: BankAccount) -> list[CsvReading]:

@@ -82,6 +82,7 @@ class Survey:
     looks_like: dict[int, UUID] = field(default_factory=dict)
     shown: list[ParsedLine] = field(default_factory=list)
     others: dict[str, int] = field(default_factory=dict)  # accounts that the file is about as well, and their lines
+    not_booked: int = 0  # what the bank only announces, which is no line
     account: str = ""  # as the file names it
     is_cut: bool = False  # only the beginning was read
     _ids: bytearray = field(default_factory=bytearray)
@@ -158,6 +159,7 @@ class Survey:
     def _end(self, ends: StatementEnds) -> None:
         part = self.parts[-1]
         part.ends, part.last = ends, len(self)
+        self.not_booked += ends.not_booked
         part.total = self.total(range(part.first, part.last))
 
     def _take(self, line: ParsedLine, first_content: dict[Digest, Digest]) -> None:
@@ -211,7 +213,7 @@ class Survey:
 
     def compare(self) -> None:
         """Say of every line whether it is new, known, or new and like a known one."""
-        known = Known(self.bank_account)
+        known = Known(self.bank_account, date.fromordinal(min(self.dates)), date.fromordinal(max(self.dates)))
         self.flags = bytearray(len(self))
         self.occurrences = array("H", bytes(2 * len(self)))
         seen: dict[Digest, int] = {}

@@ -12,7 +12,7 @@ from apps.core.tests.factories import MembershipFactory, UserFactory
 from apps.ledger.tests.factories import open_test_books
 from apps.reconciliation.services.account_reconciling import begin_reconciliation, explain
 from apps.reconciliation.tests.bank import Bank
-from apps.reconciliation.tests.test_account_reconciling import MARCH, begun, booked
+from apps.reconciliation.tests.proofs import MARCH, begun, booked
 
 V1, SOURCE = "/api/v1/reconciliations/", "/api/reconciliations/"
 PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
@@ -135,6 +135,22 @@ def test_what_the_books_cannot_take_is_told_by_its_rule(bank: Bank, api: APIClie
     assert code_of(api.post(V1, asked(bank), format="json")) == (409, "RECONCILIATION_EXISTS")
 
 
+def test_what_an_update_leaves_out_stays(bank: Bank, api: APIClient) -> None:
+    one = f"{V1}{begun(bank, expected_balance=Decimal(5), notes='Letter').pk}/"
+    assert api.put(one, {"notes": "Second letter"}, format="json").json()["expected_balance"] == "5.00"
+    found = api.put(one, {"expected_balance": None}, format="json").json()
+    assert (found["expected_balance"], found["notes"]) == (None, "Second letter")
+
+
+def test_what_proves_a_balance_is_for_whoever_reads_the_books(bank: Bank, api: APIClient) -> None:
+    one = f"{V1}{begun(bank).pk}/"
+    sent = api.post(f"{one}attachments/", {"file": SimpleUploadedFile("a.csv", b"a,b\n1,2\n")}, format="multipart")
+    user = UserFactory()
+    MembershipFactory(administration=bank.books.administration, user=user, role="receptionist")
+    content = f"/api/v1/uploads/{sent.json()['upload_id']}/content/"
+    assert (api.get(content).status_code, calling(user).get(content).status_code) == (200, 404)
+
+
 def test_the_same_key_begins_one(bank: Bank, api: APIClient) -> None:
     answers = [api.post(V1, asked(bank), format="json", headers={"Idempotency-Key": "march"}) for _twice in range(2)]
     assert answers[0].json() == answers[1].json()
@@ -181,6 +197,8 @@ def test_the_difference_is_explained_item_by_item(bank: Bank, api: APIClient) ->
     item = api.post(f"{one}items/", body, format="json").json()
     assert (item["amount"], item["age_in_days"], item["resolved_on"]) == ("7.00", 10, None)
     assert api.get(one).json()["explained"] == "7.00"
+    changed = api.put(f"{one}items/{item['id']}/", {**body, "amount": "6.50"}, format="json").json()
+    assert (changed["amount"], api.get(one).json()["explained"]) == ("6.50", "6.50")
     resolved = api.post(f"{one}items/{item['id']}/resolve/", {"resolved_on": "2026-03-31"}, format="json").json()
     assert (resolved["resolved_on"], api.get(one).json()["explained"]) == ("2026-03-31", "0.00")
     assert api.delete(f"{one}items/{item['id']}/").status_code == 204

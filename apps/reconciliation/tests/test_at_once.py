@@ -5,16 +5,27 @@ from datetime import date
 import pytest
 from django.db import connection, transaction
 
+from apps.billing.tests.clinic import make_clinic
 from apps.core.tests.factories import member
 from apps.ledger.models import JournalEntry, OpenItem
 from apps.ledger.tests.factories import open_test_books
 from apps.ledger.tests.subledger import SubLedger
 from apps.ledger.tests.test_concurrency import threads, until_blocked
-from apps.reconciliation.errors import BankLineAlreadyReconciled, BankLineNotMatched, MatchBeyondEntry
+from apps.reconciliation.errors import (
+    BankLineAlreadyReconciled,
+    BankLineNotMatched,
+    MatchBeyondEntry,
+    NotOneTransfer,
+    PayoutUnexplained,
+)
 from apps.reconciliation.models import Clearing
+from apps.reconciliation.services.bank_accounts import open_bank_account
 from apps.reconciliation.services.clearing import Kind, Part, clear, undo
-from apps.reconciliation.tests.bank import open_test_bank
+from apps.reconciliation.services.transferring import transfer
+from apps.reconciliation.services.unpacking import unpack
+from apps.reconciliation.tests.bank import Bank, open_test_bank
 from apps.reconciliation.tests.matching import D, in_transit, item, left_of, of_item, open_of
+from apps.reconciliation.tests.paying_out import Provider, balance, bank_of
 
 
 @pytest.fixture
@@ -78,6 +89,30 @@ def test_a_match_is_undone_once(bank, ledger):
     )
     assert isinstance(refused, BankLineNotMatched)
     assert JournalEntry.objects.filter(reverses=clearing.entry_id).count() == 1
+
+
+def test_a_transfer_is_made_once_from_whichever_side(bank):
+    savings = Bank(bank.books, open_bank_account(bank.books.administration, name="Savings"), bank.accountant)
+    out, into = bank.line("-100.00"), savings.line("100.00")
+    refused = told_after(
+        lambda: transfer(out, into, by=bank.accountant), lambda: transfer(into, out, by=bank.accountant)
+    )
+    assert isinstance(refused, NotOneTransfer)
+    assert JournalEntry.objects.filter(source_type="bank_clearing").count() == 2
+
+
+@pytest.mark.parametrize(("is_signed", "refusal"), [(True, PayoutUnexplained), (False, MatchBeyondEntry)])
+def test_a_payout_comes_once_at_the_same_time(committed, is_signed, refusal):
+    clinic = make_clinic()
+    bank, provider = bank_of(clinic), Provider(clinic)
+    provider.payout("359143", provider.paid("65.00", fee="0.65"))
+    if is_signed:
+        clinic.finalized(clinic.yesterday)
+    lines = [bank.line("64.35", label="PSTK_359143", date=clinic.today) for _twice in range(2)]
+    refused = told_after(lambda: unpack(lines[0], by=bank.accountant), lambda: unpack(lines[1], by=bank.accountant))
+    assert isinstance(refused, refusal)
+    assert [left_of(line) for line in lines] == [0, D("64.35")]
+    assert balance(clinic, "paystack_in_transit") == (0 if is_signed else D(-65))
 
 
 def test_matches_and_undoings_of_the_same_items_wait_for_each_other_and_never_deadlock(bank, ledger):

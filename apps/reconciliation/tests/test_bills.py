@@ -205,3 +205,13 @@ def test_transfers_and_refunds_of_one_day_arrive_one_by_one(clinic, bank):
     clear(bank.line("100.00", date=day), [Part(Kind.TRANSIT, D(100), payment=taken)], by=bank.accountant)
     clear(bank.line("-30.00", date=day), [Part(Kind.TRANSIT, D(-30), payment=given)], by=bank.accountant)
     assert balance(clinic, "transfer_in_transit") == 0
+
+
+def test_a_payment_of_a_day_that_was_cleared_as_a_whole_is_not_in_transit_any_more(clinic, bank):
+    payment = clinic.pay(clinic.bill("65.00", day=clinic.yesterday), "65.00", "CARD", day=clinic.yesterday)
+    clinic.finalized(clinic.yesterday)
+    whole = [Part(Kind.TRANSIT, D(65), entry_line=day_line(clinic, "card_in_transit"))]
+    clear(bank.line("65.00", date=clinic.yesterday), whole, by=bank.accountant)
+    with pytest.raises(MatchBeyondEntry):
+        clear(bank.line("65.00"), [Part(Kind.TRANSIT, D(65), payment=payment)], by=bank.accountant)
+    assert balance(clinic, "card_in_transit") == 0

@@ -4,9 +4,11 @@ from datetime import date
 
 import pytest
 
+from apps.core.uploads.kinds import PURPOSES
 from apps.reconciliation.errors import StatementFileInvalid
 from apps.reconciliation.formats import camt as camt_format
 from apps.reconciliation.tests.statement_files import OWN, STMT, THEIRS, balance, camt, entry, party, read
+from bench.statements import write_camt
 
 REPORT, NOTICE = ("BkToCstmrAcctRpt", "Rpt"), ("BkToCstmrDbtCdtNtfctn", "Ntfctn")
 REMITTANCE = "<RmtInf><Ustrd>Invoice  2026-117</Ustrd></RmtInf>"
@@ -260,3 +262,8 @@ def test_a_statement_without_entries_is_one():
 )
 def test_a_file_that_cannot_be_believed_is_refused_with_its_place(content, problem):
     assert problem in refusal(content)
+
+
+def test_a_year_of_a_busy_account_is_no_larger_than_what_is_taken(tmp_path):
+    write_camt(tmp_path / "year.xml", 100)
+    assert (tmp_path / "year.xml").stat().st_size * 1_000 < PURPOSES["statement"].most_bytes

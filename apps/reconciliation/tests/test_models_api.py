@@ -67,8 +67,9 @@ def test_a_model_says_all_its_lines(api, bank, ledger):
     ]
 
 
-def test_a_model_for_open_items_books_nothing_itself(api):
-    said = created(api, model_kind="MATCH_ITEMS", tolerance="1.5")
+@pytest.mark.parametrize("kind", ["MATCH_ITEMS", "SETTLEMENT"])
+def test_a_model_for_open_items_or_card_settlements_books_nothing_itself(api, kind):
+    said = created(api, model_kind=kind, tolerance="1.5")
     assert (said["lines"], said["model_line_amount_type"], said["tolerance"]) == ([], "", "1.5000")
 
 

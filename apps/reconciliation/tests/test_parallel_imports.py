@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
+import pytest
 from django.db import connection
 
 from apps.core.services.uploads import store_upload
@@ -11,16 +12,21 @@ from apps.reconciliation.models import Statement, StatementImport, StatementLine
 from apps.reconciliation.services.importing import begin_import, import_statements
 from apps.reconciliation.tests.bank import open_test_bank
 from apps.reconciliation.tests.files import balanced
+from apps.reconciliation.tests.statement_files import OWN, balance, camt, entry
 from apps.reconciliation.tests.test_importing import MARCH
 
 CALLERS = 20
+CAMT = camt(
+    *(entry("1.00", reference=f"ASR-{number}") for number in range(10)),
+    balances=balance("OPBD", "0.00") + balance("CLBD", "10.00"),
+)
 
 
-def test_twenty_at_once_make_one_statement(committed, db):
-    bank = open_test_bank(open_test_books())
-    text = balanced(MARCH, 0).encode()
-    facts = {"administration": bank.books.administration, "purpose": "statement", "name": "bank.csv"}
-    upload = store_upload(BytesIO(text), **facts, by=bank.accountant)
+@pytest.mark.parametrize(("name", "text"), [("bank.csv", balanced(MARCH, 0)), ("bank.xml", CAMT)])
+def test_twenty_at_once_make_one_statement(committed, db, name, text):
+    bank = open_test_bank(open_test_books(), iban=OWN)
+    facts = {"administration": bank.books.administration, "purpose": "statement", "name": name}
+    upload = store_upload(BytesIO(text.encode()), **facts, by=bank.accountant)
 
     def call(_number):
         try:

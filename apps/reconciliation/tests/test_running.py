@@ -1,19 +1,33 @@
 """By itself Daybook matches what is beyond doubt, leaves the rest, and says why."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from apps.core.errors import NotAllowed
 from apps.core.models import Event
+from apps.core.services.uploads import store_upload
 from apps.ledger.models import Account, OpenItem, Party
 from apps.ledger.services.invoicing import InvoicedLine, post_customer_invoice
 from apps.ledger.tests.factories import EntryFactory
-from apps.reconciliation.models import Clearing, MatchingOutcome, ReconciliationModel, ReconciliationModelLine
-from apps.reconciliation.services.running import batches_of, begin_run, end_run, match_batch
+from apps.reconciliation.models import (
+    Clearing,
+    CsvMapping,
+    MatchingOutcome,
+    MatchingRun,
+    ReconciliationModel,
+    ReconciliationModelLine,
+)
+from apps.reconciliation.services.bank_accounts import change_bank_account
+from apps.reconciliation.services.importing import begin_import, import_statements
+from apps.reconciliation.services.running import batches_of, begin_run, end_run, match_all, match_batch
+from apps.reconciliation.tasks import match_administration, match_lines
 from apps.reconciliation.tests.bank import Bank
+from apps.reconciliation.tests.matching import left_of
 
 D = Decimal
 
@@ -164,3 +178,79 @@ def test_what_is_in_the_books_of_the_bank_already_is_recognised(bank: Bank) -> N
     """The takings that somebody booked on the bank by hand: no second entry."""
     EntryFactory(books=bank.books, date=date(2026, 3, 30), memo=str(uuid4()))
     assert run_over(bank).matched == 0
+
+
+# After an import, and every night -------------------------------------------------------------------------------------
+
+
+def imported(bank: Bank, *rows: str):
+    """A file with these lines, imported as the API does."""
+    text = "Date;Amount;Description\n" + "\n".join(rows)
+    upload = store_upload(
+        SimpleUploadedFile("lines.csv", text.encode()),
+        administration=bank.books.administration,
+        purpose="statement",
+        name="lines.csv",
+        by=bank.accountant,
+    )
+    mapping = CsvMapping.objects.filter(name="Plain").first() or CsvMapping.objects.create(
+        administration=bank.books.administration,
+        name="Plain",
+        delimiter=";",
+        decimal_mark=".",
+        columns={"date": "Date", "amount": "Amount", "label": "Description"},
+    )
+    begun = begin_import(upload, bank.account, by=bank.accountant, mapping=mapping.name)
+    return import_statements(begun, by=bank.accountant)
+
+
+def test_an_import_that_added_lines_starts_a_run_that_the_worker_does(bank: Bank) -> None:
+    sold = invoice(bank, "305.00")
+    imported(bank, f"2026-03-05;305.00;Invoice {sold}", "2026-03-06;1.00;hello")
+    run = MatchingRun.objects.get()
+    assert (run.by, run.bank_account, run.ended_at, run.job.total) == (bank.accountant, bank.account, None, 1)
+    for _message_that_comes_twice in range(2):
+        match_lines(str(run.job_id))
+    run.refresh_from_db()
+    assert (run.matched, run.left, run.job.done, Clearing.objects.count()) == (1, 1, 1, 1)
+    assert Clearing.objects.get().by is None  # a person imported, Daybook matched
+    assert Event.objects.filter(name="bank.matching.ended").count() == 1
+
+
+def test_a_file_without_anything_new_starts_none(bank: Bank) -> None:
+    for _twice in range(2):
+        imported(bank, "2026-03-05;305.00;hello")
+    assert MatchingRun.objects.count() == 1
+
+
+def test_an_account_may_say_that_nothing_is_matched_after_an_import(bank: Bank) -> None:
+    change_bank_account(bank.account, by=bank.accountant, matches_imports=False)
+    imported(bank, "2026-03-05;305.00;hello")
+    assert not MatchingRun.objects.exists()
+
+
+def test_every_night_what_is_open_is_looked_at_once(bank: Bank) -> None:
+    bank.line("12.00", label="hello")
+    since = timezone.now() - timedelta(hours=20)
+    first = match_all(bank.books.administration, since=since)
+    assert (first.by, first.left, first.ended_at is not None) == (None, 1, True)
+    assert match_all(bank.books.administration, since=since) is None  # the message came twice
+    sold = invoice(bank, "305.00")  # typed the next day
+    tomorrow = timezone.now()
+    other = bank.line("305.00", label=f"Invoice {sold}")
+    assert match_all(bank.books.administration, since=tomorrow).matched == 1
+    assert left_of(other) == 0
+
+
+def test_a_night_that_was_cut_off_is_gone_on_with(bank: Bank) -> None:
+    sold = invoice(bank, "305.00")
+    bank.line("305.00", label=f"Invoice {sold}")
+    cut_off = begin_run(bank.books.administration, by=None)
+    run = match_all(bank.books.administration, since=timezone.now() - timedelta(hours=20))
+    assert (run, run.matched) == (cut_off, 1)
+
+
+def test_books_without_open_lines_have_no_run_at_night(bank: Bank) -> None:
+    assert match_all(bank.books.administration, since=timezone.now()) is None
+    match_administration(str(bank.books.administration.pk))
+    assert not MatchingRun.objects.exists()

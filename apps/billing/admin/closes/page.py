@@ -39,6 +39,7 @@ from apps.core.tables.download import download
 
 @admin.register(EndOfDayReconciliation)
 class DayCloseAdmin(BillingAdmin):
+    when_empty = _("The first close is made from the home page: Close the day.")
     list_display = (
         "number_shown",
         "day",

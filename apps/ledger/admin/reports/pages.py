@@ -29,6 +29,7 @@ from apps.ledger.admin.base import (
     books_meant,
     came_from,
     day_before,
+    of_another_app,
     today,
     trial_balance_address,
 )
@@ -68,6 +69,7 @@ LINES_PER_PAGE = 200
 MOST_DOCUMENTS = 60  # shown at once
 MOST_MONTHS = 24  # of a chart that one can still read
 Place = Account.Place
+IN_RESULT = (Account.Type.REVENUE, Account.Type.EXPENSE)
 
 
 class ReportPages(LedgerAdmin):
@@ -345,6 +347,7 @@ class ReportPages(LedgerAdmin):
             "reversed": _("Reversed"),
             "opts": self.opts,
             "original": account,
+            "proof": "" if account.type in IN_RESULT else of_another_app("reconciliation_of_account", account.pk),
         }
         if valid:
             since, until, known_at = (form.cleaned_data[name] for name in ("since", "until", "known_at"))

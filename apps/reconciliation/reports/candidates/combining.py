@@ -2,8 +2,9 @@
 
 import time
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import accumulate
 
 ITEMS = 40  # of one party, of which a combination is sought
@@ -11,19 +12,26 @@ MOST = 6  # items in a combination, unless it is all there are
 NODES = 20_000
 
 
-@dataclass
 class Budget:
-    """What looking for combinations may cost: time for all lines together, steps for each."""
+    """What looking for combinations may cost for all lines together: seconds of work, however busy the machine is."""
 
-    seconds: float = 1.0
-    _ends: float = field(init=False)
+    def __init__(self, seconds: float = 1.0) -> None:
+        self._left = seconds
+        self._began: float | None = None
 
-    def __post_init__(self) -> None:
-        self._ends = time.monotonic() + self.seconds
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        self._began = time.thread_time()
+        try:
+            yield
+        finally:
+            self._left -= time.thread_time() - self._began
+            self._began = None
 
     @property
     def is_spent(self) -> bool:
-        return time.monotonic() > self._ends
+        worked = 0.0 if self._began is None else time.thread_time() - self._began
+        return worked >= self._left
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,14 @@ def fewest(amounts: Sequence[int], total: int, budget: Budget) -> Combination | 
         return Combination(tuple(range(len(amounts))), True)
     if sum(amounts) < total or budget.is_spent:
         return None
-    search = _Search(amounts, budget)
-    for count in range(2, min(MOST, len(amounts) - 1) + 1):
-        found = search.of(count, total)
-        if search.is_spent:
-            return None
-        if found:
-            return Combination(tuple(sorted(found[0])), len(found) == 1)
+    with budget.at_work():
+        search = _Search(amounts, budget)
+        for count in range(2, min(MOST, len(amounts) - 1) + 1):
+            found = search.of(count, total)
+            if search.is_spent:
+                return None
+            if found:
+                return Combination(tuple(sorted(found[0])), len(found) == 1)
     return None
 
 

@@ -50,11 +50,8 @@ def applied_by_itself(found: Candidates) -> tuple[Candidate, ...]:
     """What Daybook may match without a person; nothing when in doubt. An amount alone never is enough.
 
     One candidate that is alone and the whole amount, when its document or its party is identified. A part of a
-    document,
-    or more than it, when the document is named beyond doubt. Several that together are the amount, when each is
-    named, or
-    when they are all that an identified party owes. Nothing against which anything speaks.
-    """
+    document, or more than it, when the document is named beyond doubt. Several that together are the amount, when each
+    is named, or when they are all that an identified party owes. Nothing against which anything speaks."""
     if found.is_ambiguous or found.needs_person or not found.ranked:
         return ()
     chosen = tuple(found.ranked[at] for at in found.combination) or tuple(found.ranked[:1])

@@ -27,8 +27,7 @@ NOT_PROVIDED = {"NOTPROVIDED", "NOTPROV", "NONREF"}
 @dataclass
 class Sought:
     """The numbers that lines name, each with the lines that do: in a structured reference, as end-to-end id, as all
-    that
-    the reference says, or somewhere in the texts."""
+    that the reference says, or somewhere in the texts."""
 
     structured: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     ends: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -110,9 +109,7 @@ def guarded_numbers(reference: str) -> set[str]:
 
 def _among(column: Sequence[str], forms: set[str]) -> Iterator[tuple[str, int]]:
     """Those of ``column`` that are among ``forms``, each with where it stands."""
-    found = forms.intersection(column) - {""}
-    if found:
-        yield from ((form, at) for at, form in enumerate(column) if form in found)
+    return ((form, at) for at, form in enumerate(column) if form in forms and form)
 
 
 def _structured(number: str) -> Reason:
@@ -150,8 +147,7 @@ def numbers_like(document: str, texts: Iterable[str]) -> Iterator[str]:
 @cache
 def _shape(document: str) -> "re.Pattern[str] | None":
     """A pattern of numbers like ``document``, in which each digit is a nought; none for one of few digits. Letters
-    before
-    them may be missing."""
+    before them may be missing."""
     if document.count("0") < 5:
         return None
     parts = re.findall(r"\d|[^\W\d_]+|[\W_]+", document)

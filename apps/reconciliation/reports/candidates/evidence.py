@@ -17,8 +17,18 @@ REFERENCE_PART, IBAN_SHARED, LEARNED_ONCE, NAME_LIKE = "REFERENCE_PART", "IBAN_S
 AMOUNT, TOGETHER, TOLERANCE = "AMOUNT", "TOGETHER", "TOLERANCE"
 PARTIAL, SURPLUS, EXCHANGE, OLDEST_FIRST = "PARTIAL", "SURPLUS", "EXCHANGE", "OLDEST_FIRST"
 DATE = "DATE"
+# Of a payout: its number stands there, or that of a terminal's batch; the acquirer's model holds; the fee is within it.
+PAYOUT, BATCH, ACQUIRER, FEE_WITHIN = "PAYOUT", "BATCH", "ACQUIRER", "FEE_WITHIN"
+# Between accounts of our own: our own name.
+OWN_NAME = "OWN_NAME"
 # Against it.
 OTHER_PARTY, OTHER_DOCUMENT, LATER, IN_BILLING = "OTHER_PARTY", "OTHER_DOCUMENT", "LATER", "IN_BILLING"
+# What keeps a payout from being taken apart without a person.
+UNEXPLAINED, OTHER_NET, NOT_TAKEN, CLEARED_BEFORE = "UNEXPLAINED", "OTHER_NET", "NOT_TAKEN", "CLEARED_BEFORE"
+NOT_IN_TRANSIT, NOT_VERIFIED, NOT_PAID_OUT = "NOT_IN_TRANSIT", "NOT_VERIFIED", "NOT_PAID_OUT"
+FEES_UNSURE, OTHER_CURRENCY, TERMINAL_DIFFERS = "FEES_UNSURE", "OTHER_CURRENCY", "TERMINAL_DIFFERS"
+# What keeps money from being seen as moved between own accounts without a person.
+SEVERAL, TO_CHECK = "SEVERAL", "TO_CHECK"
 
 # A document or a party outweighs an amount with its date (24), which strangers share by chance.
 POINTS = {
@@ -46,6 +56,13 @@ POINTS = {
     OTHER_DOCUMENT: -10,
     LATER: -5,
     IN_BILLING: -1,
+    PAYOUT: 65,
+    BATCH: 60,
+    ACQUIRER: 35,
+    OWN_NAME: 30,
+    FEE_WITHIN: 12,
+    **dict.fromkeys((UNEXPLAINED, OTHER_NET, NOT_TAKEN, CLEARED_BEFORE, NOT_IN_TRANSIT, NOT_VERIFIED), -10),
+    **dict.fromkeys((NOT_PAID_OUT, FEES_UNSURE, OTHER_CURRENCY, TERMINAL_DIFFERS, SEVERAL, TO_CHECK), -10),
 }
 FURTHER = 3  # what a second reason to know the party adds
 CLEARLY = 10  # by how much the best outdoes all others, or it is not alone

@@ -49,8 +49,7 @@ BEYOND, IN_PART, OF_ANOTHER = reason(evidence.SURPLUS), reason(evidence.PARTIAL)
 @dataclass(slots=True)
 class Looked:
     """A line with what is open of it, the model that holds for it, and what speaks for each party, account and
-    document.
-    ``party`` is the one that it is of beyond doubt."""
+    document. ``party`` is the one that it is of beyond doubt."""
 
     line: StatementLine
     want: int
@@ -77,6 +76,7 @@ class Matching:
         self._by_amount: dict[int, list[int]] = {looked.want: [] for looked in self._looked}
         self._by_foreign: dict[tuple[str, int], list[int]] = {}
         self._ours: dict[int, list[int]] = {}  # by amount, of what is of nobody but us
+        self._by_payer: list[Looked] = []  # those that nothing but their payer identifies
         # By party; what is of nobody but us by account.
         self._of: dict[str | None, list[int]] = {
             owner: [] for looked in self._looked for owner in (*looked.parties, *looked.accounts)
@@ -85,7 +85,8 @@ class Matching:
 
     def candidates(self) -> dict[UUID, Candidates]:
         found = {looked.line.pk: self._ranked(looked) for looked in self._looked}
-        return found | self._doubted(found)
+        found.update(self._doubted(found))
+        return found
 
     def _index(self) -> None:
         """Of what is open, where that is which has the amount of a line, or is of somebody whom one may be of."""
@@ -135,6 +136,8 @@ class Matching:
             members = {one.place for one in together.members}
             scored = [*together.members, *(one for one in scored if one.place not in members)]
         alone = together.is_alone and bool(together.members or best_is_alone(scored))
+        if alone and scored and scored[0].open.party and not any(one.code in DOCUMENT for one in scored[0].reasons):
+            self._by_payer.append(looked)
         return Candidates(
             looked.line.pk,
             Ranked(scored[: max(SHOWN, len(together.members))], Shape(looked.want, self._currency)),
@@ -155,15 +158,19 @@ class Matching:
 
     def _shared(self, looked: Looked) -> Iterator[int]:
         """What the line names; what is as much and of those whom it may be of, or where there is none the oldest of
-        what
-        they owe, or are owed; and what is of nobody but us."""
+        what they owe, or are owed; and what is of nobody but us."""
         for place in looked.named:
             if self._goes_its_way(looked, place):
                 yield place
-        whose = [place for owner in (*looked.parties, *looked.accounts) for place in self._of[owner]]
-        equal = [place for place in whose if self._opens[place].amount == looked.want]
-        yield from equal
+        equal = False
+        if owners := {*looked.parties, *looked.accounts}:
+            for place in self._by_amount[looked.want]:
+                one = self._opens[place]
+                if (one.party or one.account) in owners:
+                    equal = True
+                    yield place
         if not equal:
+            whose = [place for owner in owners for place in self._of[owner]]
             its = [place for place in whose if self._goes_its_way(looked, place)]
             yield from sorted(its, key=lambda place: (self._opens[place].date, place))[:OF_PARTIES]
         yield from self._ours.get(looked.want, ())
@@ -258,9 +265,9 @@ class Matching:
         """Of those that would be applied by themselves because of who paid: where the payer names another document of
         theirs, one that was settled before, it is paid twice, and a person looks."""
         cited: list[tuple[UUID, Cited]] = []
-        for looked in self._looked:
+        for looked in self._by_payer:
             chosen = applied_by_itself(found[looked.line.pk])
-            if len(chosen) == 1 and chosen[0].party and not any(one.code in DOCUMENT for one in chosen[0].reasons):
+            if len(chosen) == 1:
                 numbers = numbers_like(chosen[0].document, looked.texts)
                 cited += [(looked.line.pk, Cited(str(chosen[0].party), number)) for number in numbers]
         if not cited:
@@ -322,6 +329,9 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if was:
+            # What there is now counts as old, or all of it would be looked through at once.
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 

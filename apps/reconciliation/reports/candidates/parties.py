@@ -13,7 +13,16 @@ from apps.reconciliation.patterns import Patterns
 from apps.reconciliation.reports.candidates import evidence
 from apps.reconciliation.reports.candidates.evidence import FURTHER, POINTS, WHO, reason
 from apps.reconciliation.reports.candidates.shapes import Reason
-from apps.reconciliation.reports.candidates.texts import account_forms, compact, likeness, name_key, name_words, words
+from apps.reconciliation.reports.candidates.texts import (
+    ENDING,
+    account_forms,
+    compact,
+    is_plain,
+    likeness,
+    name_key,
+    name_words,
+    words,
+)
 from apps.reconciliation.reports.clearable import IN_TRANSIT
 
 ALIKE, SAME = 0.75, 0.9  # from when a name may be the same, and from when it is
@@ -91,10 +100,11 @@ class Parties:
     def _keep(self, parties: Iterable[tuple[str, str, str]], lines: Sequence[StatementLine]) -> None:
         """Keep of all parties what the lines may name: their numbers, and names that share a word with a line."""
         numbers = {form for line in lines if line.counterparty_iban for form in account_forms(line.counterparty_iban)}
+        ends = {form[-ENDING:] for form in numbers}
         said = {word for line in lines for text in (line.counterparty_name, *texts_of(line)) for word in words(text)}
         for party, name, iban in parties:
-            if iban and not numbers.isdisjoint(forms := account_forms(iban)):
-                for form in forms & numbers:
+            if iban and (iban[-ENDING:] in ends or not is_plain(iban)):  # each form ends as the number does
+                for form in account_forms(iban) & numbers:
                     self._numbers.setdefault(form, set()).add(party)
             if name:
                 self._names[party] = its = name_words(name)
@@ -160,9 +170,8 @@ class Parties:
                 found[party].append(of_learning(row, alone=len(parties) == 1))
 
     def _by_name(self, name: str) -> Found:
-        """Parties whose name is like ``name``. It identifies one whose name holds two of its words, or all there
-        is, and
-        whom no other is like."""
+        """Parties whose name is like ``name``. It identifies one whose name holds two of its words, or all there is,
+        and whom no other is like."""
         if not name:
             return {}
         if name not in self._of_name:

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple, overload
 from uuid import UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why a candidate fits: ``code`` such as REFERENCE, END_TO_END_ID, IBAN, AMOUNT, DATE, NAME, LEARNED, and facts.
 
     ``points`` below nothing speak against it. Facts never hold a text, a name or an account number of the bank's.
@@ -22,9 +21,8 @@ class Reason:
 
 class Candidate(NamedTuple):
     """One way to explain a line, as a whole or in part. ``amount`` is what it would clear, with the line's sign, in the
-    account's currency. ``score`` is 0 to 100. Of the keys, those that it has: an open item or an entry line, a
-    payment in
-    transit, a bill that nobody has paid yet, the line of another account of our own."""
+    account's currency. ``score`` is 0 to 100. Of the keys, those that it has: an open item or an entry line, a payment
+    in transit, a bill that nobody has paid yet, the line of another account of our own."""
 
     kind: str
     amount: Decimal

@@ -38,9 +38,7 @@ class Open(NamedTuple):
 
     ``amount`` is in the account's currency; 0 where the books do not say it in that. What is owed in another currency
     says that and how much. ``further`` holds the other numbers that it is known by. Keys are text: there may be
-    hundreds
-    of thousands, of which a few are asked for.
-    """
+    hundreds of thousands, of which a few are asked for."""
 
     kind: str
     amount: int
@@ -93,18 +91,26 @@ def _rows(statement: str, account: BankAccount, **facts: Any) -> list[tuple[Any,
 
 # Open items ----------------------------------------------------------------------------------------------------------
 
-# As reports/ageing of the ledger reads them: what was settled is summed up once for all items.
+# As reports/ageing of the ledger reads them: what was settled is summed up once for all items. The accounts are arrays,
+# so that the plan does not take them for a filter and make tables of few rows.
 ITEMS = """
+WITH controls AS MATERIALIZED (
+    SELECT array_agg(id) AS every,
+           coalesce(array_agg(id) FILTER (WHERE control = 'PATIENTS'), '{}') AS patients,
+           coalesce(array_agg(id) FILTER (WHERE control = 'PAYERS'), '{}') AS payers
+    FROM ledger_account WHERE administration_id = %(administration)s AND control = ANY(%(controls)s)
+)
 SELECT 'ITEM', (open * 10000)::bigint, date, due_date, reference, party_id::text, line_id::text, id::text, NULL,
-       CASE WHEN control = 'PATIENTS' AND document_type = 'bill' THEN document_id::text END, currency,
+       CASE WHEN document_type = 'bill' AND account_id = ANY((SELECT patients FROM controls)::uuid[])
+       THEN document_id::text END, currency,
        CASE WHEN currency <> '' THEN
            (round(amount_currency * open / amount, (%(digits)s::jsonb ->> currency)::integer) * 10000)::bigint
        ELSE 0 END,
-       control = 'PAYERS' AND document_type IN ('bill', 'remittance'), NULL, NULL, '', ''
+       document_type IN ('bill', 'remittance') AND account_id = ANY((SELECT payers FROM controls)::uuid[]),
+       NULL, NULL, '', ''
 FROM (
-    SELECT item.*, account.control, item.amount - coalesce(taken.amount, 0) + coalesce(given.amount, 0) AS open
+    SELECT item.*, item.amount - coalesce(taken.amount, 0) + coalesce(given.amount, 0) AS open
     FROM ledger_openitem item
-    JOIN ledger_account account ON account.id = item.account_id AND account.control = ANY(%(controls)s)
     LEFT JOIN (
         SELECT debit_id, sum(amount) AS amount FROM ledger_allocation
         WHERE administration_id = %(administration)s GROUP BY debit_id
@@ -114,6 +120,7 @@ FROM (
         WHERE administration_id = %(administration)s GROUP BY credit_id
     ) given ON given.credit_id = item.id
     WHERE item.administration_id = %(administration)s
+      AND item.account_id = ANY((SELECT every FROM controls)::uuid[])
 ) item
 WHERE open <> 0
 """
@@ -192,8 +199,8 @@ LEFT JOIN reconciliation_clearedline cleared ON cleared.entry_line_id = line.id
 LEFT JOIN billing_endofdayreconciliation close ON entry.source_type = 'day_close' AND close.id = entry.source_id
 LEFT JOIN billing_remittance remittance ON entry.source_type = 'remittance' AND remittance.id = entry.source_id
 LEFT JOIN billing_payer payer ON payer.id = remittance.payer_id
-LEFT JOIN reconciliation_bankaccount other ON account.purpose = %(own_transfers)s AND other.journal_id =
-entry.journal_id
+LEFT JOIN reconciliation_bankaccount other ON account.purpose = %(own_transfers)s
+    AND other.journal_id = entry.journal_id
 WHERE line.date BETWEEN %(since)s AND %(until)s AND line.debit - line.credit <> coalesce(cleared.cleared, 0)
   AND account.administration_id = %(administration)s
   AND (account.id = %(own)s AND account.purpose <> ALL(%(in_transit)s) AND entry.source_type <> ALL(%(no_movement)s)

@@ -162,12 +162,19 @@ def _share(word: str, other: str) -> float:
 # Account numbers -----------------------------------------------------------------------------------------------------
 
 
+ENDING = 7  # characters of an account number, at least
+
+
 def account_forms(number: str) -> set[str]:
     """An IBAN or account number in the forms by which it is found, without leading noughts: whole, and as its bank
-    calls
-    it, which is all that some statements say: DE02 0000 0000 3716 5411 59 is 000000003716541159 there."""
-    whole = number if number.isalnum() and (number.isupper() or number.isdecimal()) else compact(number)
+    calls it, which is all that some statements say: DE02 0000 0000 3716 5411 59 is 000000003716541159 there."""
+    whole = number if is_plain(number) else compact(number)
     forms = [whole]
     if len(whole) > 14 and whole[:2].isalpha():
         forms += [whole[4:], whole[4:].lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")]
-    return {shorn for form in forms if len(shorn := form.lstrip("0")) > 6}
+    return {shorn for form in forms if len(shorn := form.lstrip("0")) >= ENDING}
+
+
+def is_plain(number: str) -> bool:
+    """Whether it is written as it is compared."""
+    return number.isalnum() and (number.isupper() or number.isdecimal())

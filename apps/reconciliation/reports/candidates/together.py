@@ -1,7 +1,7 @@
 """Several open things that one line clears together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from apps.reconciliation.reports.candidates.combining import Budget, fewest
@@ -91,7 +91,7 @@ def _part(one: Scored, clears: int, count: int, everything: bool = False) -> Sco
     """``one`` as a part of several: that they are the line together counts, no more how much each is of it."""
     fits = reason(TOGETHER, items=count, all=everything) if count else reason(OLDEST_FIRST)
     reasons = [fits if told.code in FITS else told for told in one.reasons]
-    return replace(one, clears=clears, reasons=reasons, points=sum(told.points for told in reasons))
+    return Scored(one.place, one.open, sum(told.points for told in reasons), clears, reasons, one.is_known)
 
 
 def _oldest(those: Iterable[Scored]) -> list[Scored]:
