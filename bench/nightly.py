@@ -162,7 +162,7 @@ def through_worker(clinics: list[Administration], processes: int, cpu: list[tupl
 @contextmanager
 def worker(processes: int) -> Iterator[psutil.Process]:
     """A worker with that many processes, ready to work."""
-    command = f"celery -q -A config worker -c {processes} -l warning --without-gossip --without-mingle".split()
+    command = f"celery -q -A config worker --purge -c {processes} -l warning --without-gossip --without-mingle".split()
     started = subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, stdout=sys.stderr)
     try:
         running = psutil.Process(started.pid)
@@ -178,12 +178,13 @@ def worker(processes: int) -> Iterator[psutil.Process]:
 
 def _processor_time(worker: psutil.Process) -> tuple[float, float]:
     """Seconds that the worker's processes and those of the database have used, ended ones included."""
-    database = [one for one in psutil.process_iter(["name"]) if (one.info["name"] or "").startswith("postgres")]
-    known = {one.pid for one in database}
-    first = [one for one in database if one.ppid() not in known]
+    database = [one.info for one in psutil.process_iter(["name", "pid", "ppid", "cpu_times"])]
+    database = [one for one in database if (one["name"] or "").startswith("postgres") and one["cpu_times"]]
+    known = {one["pid"] for one in database}
+    first = [one for one in database if one["ppid"] not in known]
     return (
         sum(sum(one.cpu_times()[:2]) for one in (worker, *worker.children(recursive=True))),
-        sum(sum(one.cpu_times()[:2]) for one in database) + sum(sum(one.cpu_times()[2:4]) for one in first),
+        sum(sum(one["cpu_times"][:2]) for one in database) + sum(sum(one["cpu_times"][2:4]) for one in first),
     )
 
 

@@ -69,6 +69,8 @@ INSTALLED_APPS = [
     "apps.ledger",
     "apps.billing",
     "apps.reconciliation",
+    "apps.issues",
+    "apps.periods",
 ]
 
 MIDDLEWARE = [

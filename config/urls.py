@@ -29,6 +29,8 @@ api_v1: list[URLPattern | URLResolver] = [
     path("", include(uploads_api.router.urls)),
     path("billing/", include("apps.billing.urls")),
     path("accountant/", include(reports.router.urls)),
+    path("accountant/", include("apps.issues.urls")),
+    path("accountant/", include("apps.periods.urls")),
     path("ledger/", include("apps.ledger.urls")),
     path("reconciliation/", include("apps.reconciliation.urls")),
     path("reconciliations/", include("apps.reconciliation.account_urls")),

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -55,17 +56,31 @@ def record(name: str, subject: models.Model, *, by: User | None = None, **facts:
     Call it inside the transaction that makes the fact. ``facts`` must be JSON values, dates, Decimals or UUIDs,
     and never a person's name. Once the transaction commits, the log tells it too.
     """
-    event = Event.objects.create(
-        name=name,
-        administration_id=_administration(subject),
-        subject_type=subject._meta.label,
-        subject_id=subject.pk,
-        by=by,
-        facts=facts,
-    )
-    Delivery.objects.bulk_create(Delivery(event=event, handler=handler) for handler in _handlers(name))
-    announce(name, subject, by=by)
+    (event,) = record_all(name, [(subject, facts)], by=by)
     return event
+
+
+def record_all(
+    name: str, subjects: Iterable[tuple[models.Model, Mapping[str, Any]]], *, by: User | None = None
+) -> list[Event]:
+    """``record`` for many subjects, each with its own facts, in one statement."""
+    subjects = list(subjects)
+    events = Event.objects.bulk_create(
+        Event(
+            name=name,
+            administration_id=_administration(subject),
+            subject_type=subject._meta.label,
+            subject_id=subject.pk,
+            by=by,
+            facts=dict(facts),
+        )
+        for subject, facts in subjects
+    )
+    handlers = _handlers(name)
+    Delivery.objects.bulk_create(Delivery(event=event, handler=handler) for event in events for handler in handlers)
+    for subject, _facts in subjects:
+        announce(name, subject, by=by)
+    return events
 
 
 def announce(name: str, subject: models.Model, *, by: User | None = None) -> None:

@@ -31,6 +31,8 @@ class Act(StrEnum):
     KEEP_ACCOUNTS = "keep_accounts"
     MATCH_BANK = "match_bank"  # bank statements: import, match, write off, undo
     APPROVE_RECONCILIATIONS = "approve_reconciliations"  # of accounts; never what one prepared oneself
+    CLOSE_PERIODS = "close_periods"  # validate, review, finalize, file the VAT return
+    LOCK_PERIODS = "lock_periods"  # for good; of the owner as a second person
     INVITE = "invite"
     READ_FILES = "read_files"
     UPLOAD_FILES = "upload_files"
@@ -59,11 +61,11 @@ MAY: dict[str, frozenset[Act]] = {
     Role.RECEPTIONIST: frozenset({*_DESK, Act.FINALIZE_CLOSE}),
     Role.CASHIER: frozenset(_DESK),
     Role.MANAGER: frozenset(_MANAGER),
-    Role.OWNER: frozenset({*_MANAGER, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS, Act.ERASE_PERSON}),
+    Role.OWNER: frozenset({*_MANAGER, Act.LOCK_PERIODS, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS, Act.ERASE_PERSON}),
     Role.ACCOUNTANT: frozenset(
         {
             *(Act.READ_CLINIC, Act.READ_LEDGER, Act.KEEP_ACCOUNTS, Act.KEEP_CLAIMS, *_FILES),
-            *(Act.MATCH_BANK, Act.APPROVE_RECONCILIATIONS),
+            *(Act.MATCH_BANK, Act.APPROVE_RECONCILIATIONS, Act.CLOSE_PERIODS, Act.LOCK_PERIODS),
         }
     ),
     Role.ADMIN: frozenset({Act.INVITE, Act.MANAGE_PEOPLE, Act.MANAGE_SETTINGS}),

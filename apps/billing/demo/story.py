@@ -144,9 +144,10 @@ class Story:
                 )
             )
         gross, fees = total(one.amount for one in paid), total(one.fees for one in paid)
+        earlier = PaystackSettlement.objects.filter(administration=self.clinic).count()
         payout = PaystackSettlement.objects.create(
             administration=self.clinic,
-            provider_id=PAYOUT,
+            provider_id=str(int(PAYOUT) + earlier),
             status="success",
             currency=self.clinic.currency,
             settled_on=day + timedelta(days=1),

@@ -3,12 +3,13 @@
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import count, islice
+from typing import Any
 
 import psycopg
 import uuid_utils
 from django.db import connection
 
-from apps.core.events import record
+from apps.core.events import record_all
 from apps.core.models import User
 from apps.reconciliation.models import BankAccount, Statement, StatementImport, StatementLine
 from apps.reconciliation.services.arranging import Planned, keeps_months
@@ -32,9 +33,11 @@ def store(found: Survey, planned: Sequence[Planned], statement_import: Statement
     if opening is not None:
         opening.carry(planned)
     written = Statement.objects.in_bulk([statement.pk for statement in statements])
-    for statement, one in zip(statements, planned, strict=True):
-        _tell(written[statement.pk], found.bank_account, len(one.lines), by)
-    return [written[statement.pk] for statement in statements]
+    stored = [written[statement.pk] for statement in statements]
+    counts = [len(one.lines) for one in planned]
+    told = [(one, _told(one, found.bank_account, lines)) for one, lines in zip(stored, counts, strict=True)]
+    record_all("bank.statement.imported", told, by=by)
+    return stored
 
 
 def _statements(planned: Sequence[Planned], statement_import: StatementImport) -> list[Statement]:
@@ -59,17 +62,14 @@ def _statements(planned: Sequence[Planned], statement_import: StatementImport) -
     return [one.existing or next(waiting) for one in planned]
 
 
-def _tell(statement: Statement, account: BankAccount, line_count: int, by: User) -> None:
-    record(
-        "bank.statement.imported",
-        statement,
-        by=by,
-        statement_id=statement.pk,
-        journal_id=account.journal_id,
-        line_count=line_count,
-        balance_start=statement.balance_start,
-        balance_end=statement.balance_end,
-    )
+def _told(statement: Statement, account: BankAccount, line_count: int) -> dict[str, Any]:
+    return {
+        "statement_id": statement.pk,
+        "journal_id": account.journal_id,
+        "line_count": line_count,
+        "balance_start": statement.balance_start,
+        "balance_end": statement.balance_end,
+    }
 
 
 def holding(found: Survey) -> list[Statement]:

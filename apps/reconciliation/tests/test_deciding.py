@@ -74,7 +74,7 @@ def test_several_are_applied_when_each_is_named_or_they_are_all_that_a_party_owe
 
 def test_the_best_is_alone_when_it_outdoes_the_next_clearly():
     def scored(points: int, *codes: str) -> Scored:
-        open_ = Open("ITEM", 100, None, None, "", None, None, None, None)
+        open_ = Open(100, None, None, "", None, None, None)
         return Scored(0, open_, points, 100, [reason(code) for code in codes])
 
     assert best_is_alone([])

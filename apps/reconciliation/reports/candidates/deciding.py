@@ -16,10 +16,12 @@ from apps.reconciliation.reports.candidates.evidence import (
 )
 from apps.reconciliation.reports.candidates.shapes import Candidate, Candidates, Reason
 
+IDENTIFYING = DOCUMENT | WHO
+
 
 def is_identified(reasons: Sequence[Reason]) -> bool:
     """Whether they say which document it is, or whose."""
-    return any(one.code in DOCUMENT or one.code in WHO for one in reasons)
+    return not IDENTIFYING.isdisjoint([one.code for one in reasons])
 
 
 class Scored(Protocol):

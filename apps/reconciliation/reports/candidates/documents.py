@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import compress, count
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from apps.reconciliation.references import is_kenmerk, is_kid, is_rf, normalised
 from apps.reconciliation.reports.candidates import evidence
 from apps.reconciliation.reports.candidates.evidence import REFERENCE_PART, of_number, reason
 from apps.reconciliation.reports.candidates.shapes import Reason
-from apps.reconciliation.reports.candidates.sources import Open
+from apps.reconciliation.reports.candidates.sources import Open, among, column
 from apps.reconciliation.reports.candidates.texts import compact, number_forms, numbers_in, plain
 
 # A number that more documents or lines have than this identifies none of them.
@@ -51,42 +52,45 @@ class Sought:
         return {form for form in (*self.structured, *self.written) if len(form) > 2}
 
 
-def named_documents(
-    opens: Sequence[Open], lines: Sequence[StatementLine], texts: Sequence[Sequence[str]]
-) -> list[dict[int, Reason]]:
-    """For each line which of ``opens`` it names, by their place, each with the best reason.
+def named_documents(opens: Sequence[Open], sought: Sought, lines: int) -> list[dict[int, Reason]]:
+    """For each of so many lines which of ``opens`` it names, by their place, each with the best reason.
 
-    What the lines name is collected first and each document is held against it, so that one line costs little however
+    What the lines name was collected first and each document is held against it, so that one line costs little however
     much is open.
     """
-    sought = Sought()
-    for at, line in enumerate(lines):
-        sought.add(at, line, texts[at])
     forms = sought.forms()
-    named: list[dict[int, Reason]] = [{} for _line in lines]
-    written: dict[str, set[int]] = {}
-    documents = [one.document for one in opens]
+    named: list[dict[int, Reason]] = [{} for _line in range(lines)]
+    written: defaultdict[str, list[int]] = defaultdict(list)
+    documents = column("document", opens)
     places: Sequence[int] = range(len(opens))
-    if more := [(place, word) for place, one in enumerate(opens) if one.further for word in one.further.split()]:
+    further = column("further", opens)
+    if more := [(place, word) for place in compress(count(), further) for word in further[place].split()]:
         places = [*places, *(place for place, _word in more)]
         documents += [word for _place, word in more]
     whole, *others = number_forms(documents)
-    for column in (whole, *others):
-        for form, at in _among(column, forms):
-            written.setdefault(form, set()).add(places[at])
-    for form, at in _among(whole, {*sought.ends, *sought.references}):
+    for numbers in (whole, *others):
+        for at in among(numbers, forms):
+            written[numbers[at]].append(places[at])
+    for at in among(whole, {*sought.ends, *sought.references} - {""}):
+        form = whole[at]
         for its in sought.ends.get(form, ()):
             _keep(named[its], places[at], reason(evidence.END_TO_END_ID, number=form))
         for its in sought.references.get(form, ()):
             told = _structured(form) if guarded_numbers(form) else of_number(form, whole_field=True)
             _keep(named[its], places[at], told)
-    for form, found in written.items():
-        for its in sought.structured.get(form, ()):
+    for form, places_of in written.items():
+        lines_with = sought.written.get(form)
+        named_by = sought.structured.get(form)
+        if not (lines_with or named_by):
+            continue
+        found = {*places_of}
+        for its in named_by or ():
             for place in found:
                 _keep(named[its], place, _structured(form))
-        lines_with = sought.written.get(form, ())
+        if not lines_with or len(found) > DOCUMENTS:
+            continue
         told = of_number(form)
-        if len(found) > DOCUMENTS or (told.code == REFERENCE_PART and len(lines_with) > LINES):
+        if told.code == REFERENCE_PART and len(lines_with) > LINES:
             continue
         for its in lines_with:
             for place in found:
@@ -105,11 +109,6 @@ def guarded_numbers(reference: str) -> set[str]:
     if len(reference) > SHORT and is_kid(reference):
         numbers.add(reference[:-1])
     return numbers | {number.lstrip("0") for number in numbers}
-
-
-def _among(column: Sequence[str], forms: set[str]) -> Iterator[tuple[str, int]]:
-    """Those of ``column`` that are among ``forms``, each with where it stands."""
-    return ((form, at) for at, form in enumerate(column) if form in forms and form)
 
 
 def _structured(number: str) -> Reason:

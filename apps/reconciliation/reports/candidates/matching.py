@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import islice
-from operator import itemgetter
+from itertools import compress, count
 from uuid import UUID
 
 from rapidfuzz import fuzz, process
@@ -17,7 +16,13 @@ from apps.reconciliation.models import BankAccount, ReconciliationModel, Stateme
 from apps.reconciliation.reports.candidates import evidence
 from apps.reconciliation.reports.candidates.combining import Budget
 from apps.reconciliation.reports.candidates.deciding import applied_by_itself, best_is_alone
-from apps.reconciliation.reports.candidates.documents import Cited, named_documents, numbers_like, those_that_were
+from apps.reconciliation.reports.candidates.documents import (
+    Cited,
+    Sought,
+    named_documents,
+    numbers_like,
+    those_that_were,
+)
 from apps.reconciliation.reports.candidates.evidence import (
     AMOUNT,
     CHECKED,
@@ -28,8 +33,8 @@ from apps.reconciliation.reports.candidates.evidence import (
 from apps.reconciliation.reports.candidates.parties import ALIKE, Found, Parties
 from apps.reconciliation.reports.candidates.rules import ItemModels, searched, tolerance_of
 from apps.reconciliation.reports.candidates.shapes import Candidate, Candidates, Ranked, Reason
-from apps.reconciliation.reports.candidates.sources import Kind, Open, everything_open, units
-from apps.reconciliation.reports.candidates.texts import account_forms, likeness, name_words
+from apps.reconciliation.reports.candidates.sources import Kind, Open, among, column, reading_open, units
+from apps.reconciliation.reports.candidates.texts import account_forms, likeness
 from apps.reconciliation.reports.candidates.together import Scored, combined
 
 SHOWN = 10  # candidates of a line
@@ -37,9 +42,6 @@ STRANGERS, BESIDE = 5, 2  # of them such as nothing but the amount speaks for, a
 EQUAL = 50  # things of one amount that nothing else tells apart: so many are looked at
 OF_PARTIES = 20  # of what those owe, or are owed, whom a line may be of: the oldest
 LIKE = 70  # how many percent of their letters two names share before they are compared word by word
-
-# What is looked up of everything that is open.
-INDEXED = ("amount", "party", "account", "currency", "in_currency")
 
 # The same for every line, and compared by identity while scoring.
 WHOLE, WITHIN = reason(AMOUNT), reason(evidence.TOLERANCE)
@@ -68,11 +70,18 @@ class Matching:
     def __init__(self, account: BankAccount, lines: Sequence[StatementLine]) -> None:
         self._administration = account.administration_id
         self._currency = account.currency
-        self._opens = everything_open(account, lines)
         self._parties = Parties(account.administration, lines)
         self._models = ItemModels(account.administration_id)
         self._budget = Budget()
-        self._looked = self._look(lines)
+        with reading_open(account, lines) as opens:
+            self._looked = [self._look(line) for line in lines]
+            sought = Sought()
+            for at, looked in enumerate(self._looked):
+                sought.add(at, looked.line, looked.texts)
+            self._opens = opens()
+        named = named_documents(self._opens, sought, len(lines))
+        for looked, documents in zip(self._looked, named, strict=True):
+            looked.named = documents
         self._by_amount: dict[int, list[int]] = {looked.want: [] for looked in self._looked}
         self._by_foreign: dict[tuple[str, int], list[int]] = {}
         self._ours: dict[int, list[int]] = {}  # by amount, of what is of nobody but us
@@ -90,43 +99,41 @@ class Matching:
 
     def _index(self) -> None:
         """Of what is open, where that is which has the amount of a line, or is of somebody whom one may be of."""
-        facts = map(itemgetter(*(Open._fields.index(name) for name in INDEXED)), self._opens)
-        for place, (amount, party, account, currency, in_currency) in enumerate(facts):
-            if amount in self._by_amount:
-                self._by_amount[amount].append(place)
-            owner = party or account
-            if owner in self._of:
-                self._of[owner].append(place)
-            if party is None:
-                self._ours.setdefault(amount, []).append(place)
-            if currency:
-                self._by_foreign.setdefault((currency, in_currency), []).append(place)
+        amounts = self._amounts = column("amount", self._opens)
+        parties = column("party", self._opens)
+        for place in among(amounts, self._by_amount):
+            self._by_amount[amounts[place]].append(place)
+        for place in among(parties, self._of):
+            self._of[parties[place]].append(place)
+        for place in among(parties, {None}):
+            account = self._opens[place].account
+            if account in self._of:
+                self._of[account].append(place)
+            self._ours.setdefault(amounts[place], []).append(place)
+        for place in compress(count(), column("currency", self._opens)):
+            one = self._opens[place]
+            self._by_foreign.setdefault((one.currency, one.in_currency), []).append(place)
 
-    def _look(self, lines: Sequence[StatementLine]) -> list[Looked]:
-        looked = []
-        for line in lines:
-            parties = self._parties.of(line)
-            model = self._models.for_line(line, parties)
-            texts = searched(line, model)
-            if model:
-                parties = self._parties.of(line, texts)
-            accounts, party = self._parties.accounts_of(line), self._parties.only(parties)
-            tolerance = tolerance_of(model)
-            looked.append(Looked(line, units(line.residual), model, texts, parties, accounts, party, {}, tolerance))
-        named = named_documents(self._opens, lines, [one.texts for one in looked])
-        for one, documents in zip(looked, named, strict=True):
-            one.named = documents
-        return looked
+    def _look(self, line: StatementLine) -> Looked:
+        parties = self._parties.of(line)
+        model = self._models.for_line(line, parties)
+        texts = searched(line, model)
+        if model:
+            parties = self._parties.of(line, texts)
+        accounts, party = self._parties.accounts_of(line), self._parties.only(parties)
+        return Looked(line, units(line.residual), model, texts, parties, accounts, party, {}, tolerance_of(model))
 
     # What a line looks at --------------------------------------------------------------------------------------------
 
     def _ranked(self, looked: Looked) -> Candidates:
         equal = self._equal(looked)
-        known = {*self._shared(looked)}
-        like = self._like(looked, [place for place in equal if place not in known])
-        known.update(like)
-        strangers = (place for place in equal if place not in known)
-        places = [*known, *islice(strangers, BESIDE if known else STRANGERS)]
+        known = self._shared(looked)
+        strangers = [place for place in equal if place not in known]
+        like = self._like(looked, strangers)
+        if like:
+            known.update(like)
+            strangers = [place for place in strangers if place not in like]
+        places = [*known, *strangers[: BESIDE if known else STRANGERS]]
         scored = [self._score(looked, place, like.get(place)) for place in places]
         if looked.accounts:
             scored += self._booked_before(looked)
@@ -156,37 +163,32 @@ class Matching:
             return [*equal, *self._by_foreign.get((line.foreign_currency, paid), ())]
         return equal
 
-    def _shared(self, looked: Looked) -> Iterator[int]:
+    def _shared(self, looked: Looked) -> set[int]:
         """What the line names; what is as much and of those whom it may be of, or where there is none the oldest of
         what they owe, or are owed; and what is of nobody but us."""
-        for place in looked.named:
-            if self._goes_its_way(looked, place):
-                yield place
-        equal = False
-        if owners := {*looked.parties, *looked.accounts}:
-            for place in self._by_amount[looked.want]:
-                one = self._opens[place]
-                if (one.party or one.account) in owners:
-                    equal = True
-                    yield place
-        if not equal:
-            whose = [place for owner in owners for place in self._of[owner]]
-            its = [place for place in whose if self._goes_its_way(looked, place)]
-            yield from sorted(its, key=lambda place: (self._opens[place].date, place))[:OF_PARTIES]
-        yield from self._ours.get(looked.want, ())
+        want = looked.want
+        found = {place for place in looked.named if self._goes_its_way(want, place)}
+        equal = self._by_amount[want]
+        whose = [place for owner in (*looked.parties, *looked.accounts) for place in self._of[owner]]
+        if both := {*whose}.intersection(equal):
+            found |= both
+        elif whose:
+            its = [place for place in whose if self._goes_its_way(want, place)]
+            found.update(sorted(its, key=lambda place: (self._opens[place].date, place))[:OF_PARTIES])
+        found.update(self._ours.get(want, ()))
+        return found
 
     def _owned(self, looked: Looked) -> Iterator[Scored]:
         """Everything in the account's currency of the one whom the line is of: among it a combination is sought."""
         accounts = [account for account, told in looked.accounts.items() if told[0].code == evidence.LEARNED]
         owner = looked.party or (accounts[0] if len(accounts) == 1 else "")
         for place in self._of.get(owner, ()):
-            if self._goes_its_way(looked, place) and not self._opens[place].currency:
+            if self._goes_its_way(looked.want, place) and not self._opens[place].currency:
                 yield self._score(looked, place)
 
-    def _goes_its_way(self, looked: Looked, place: int) -> bool:
+    def _goes_its_way(self, want: int, place: int) -> bool:
         """Money in clears debits, money out credits."""
-        one = self._opens[place]
-        return ((one.amount or one.in_currency) > 0) == (looked.want > 0)
+        return ((self._amounts[place] or self._opens[place].in_currency) > 0) == (want > 0)
 
     def _like(self, looked: Looked, strangers: Sequence[int]) -> dict[int, Reason]:
         """Which of ``strangers`` are of somebody whose name is like the line's, though no whole word of it is."""
@@ -195,7 +197,7 @@ class Matching:
             return {}
         if looked.party and looked.parties[looked.party][0].code != evidence.NAME:
             return {}  # who it is does not hang on the name
-        ours = name_words(name)
+        ours = self._parties.words_of(name)
         names = [self._parties.key(self._opens[place].party) for place in strangers[:EQUAL]]
         found = process.extract(" ".join(ours), names, scorer=fuzz.ratio, score_cutoff=LIKE, limit=None)
         return {
@@ -208,7 +210,8 @@ class Matching:
         """The accounts that lines like it were booked to, with nothing open on them."""
         for account, told in looked.accounts.items():
             if account not in self._parties.in_transit:
-                one = Open(Kind.MODEL.value, looked.want, looked.line.date, None, "", None, None, None, account)
+                kind = Kind.MODEL.value
+                one = Open(looked.want, looked.line.date, None, "", None, None, None, kind=kind, account=account)
                 yield Scored(-1, one, told[0].points, looked.want, [*told])
 
     # What it is worth ------------------------------------------------------------------------------------------------

@@ -18,10 +18,11 @@ from apps.reconciliation.reports.candidates.texts import (
     account_forms,
     compact,
     is_plain,
+    key_of_name,
     likeness,
     name_key,
-    name_words,
     words,
+    words_of_names,
 )
 from apps.reconciliation.reports.clearable import IN_TRANSIT
 
@@ -79,43 +80,51 @@ class Parties:
 
     def __init__(self, administration: Administration, lines: Sequence[StatementLine]) -> None:
         self._numbers: dict[str, set[str]] = {}
-        self._names: dict[str, tuple[str, ...]] = {}
+        self._names: dict[str, Sequence[str]] = {}
         self._keys: dict[str, str] = {}
         self._bearers: dict[str, list[str]] = {}
-        self._by_word: dict[str, set[str]] = {}
+        self._by_word: defaultdict[str, set[str]] = defaultdict(set)
         self._of_name: dict[str, Found] = {}
         self._taught: dict[tuple[str, str], list[Taught]] = {}
         self.in_transit: set[str] = set()  # of the accounts that were learned, those that money is only on its way on
         self._patterns = Patterns(PartyPattern.objects.filter(administration=administration).order_by("id"))
-        keys = {key for line in lines for _kind, key in keys_of(line)}
+        said = {line.counterparty_name for line in lines}
+        self._said = dict(zip(said, words_of_names(list(said)), strict=True))
+        keys = {key_of_name(its) for its in self._said.values()} | {_number_of(line) for line in lines}
         with connection.cursor() as cursor:
             cursor.execute(PARTIES, [administration.pk])
             self._keep(cursor.fetchall(), lines)
-            cursor.execute(TAUGHT, [list(IN_TRANSIT), administration.pk, list(keys)])
+            cursor.execute(TAUGHT, [list(IN_TRANSIT), administration.pk, list(keys - {""})])
             for row in map(Taught._make, cursor.fetchall()):
                 self._taught.setdefault((row.kind, row.key), []).append(row)
                 if row.account and row.in_transit:
                     self.in_transit.add(row.account)
 
-    def _keep(self, parties: Iterable[tuple[str, str, str]], lines: Sequence[StatementLine]) -> None:
+    def _keep(self, parties: Sequence[tuple[str, str, str]], lines: Sequence[StatementLine]) -> None:
         """Keep of all parties what the lines may name: their numbers, and names that share a word with a line."""
-        numbers = {form for line in lines if line.counterparty_iban for form in account_forms(line.counterparty_iban)}
+        self._forms = {line.counterparty_iban: account_forms(line.counterparty_iban) for line in lines}
+        numbers = {form for forms in self._forms.values() for form in forms}
         ends = {form[-ENDING:] for form in numbers}
-        said = {word for line in lines for text in (line.counterparty_name, *texts_of(line)) for word in words(text)}
-        for party, name, iban in parties:
+        said = {*words(" ".join(text for line in lines for text in (line.counterparty_name, *texts_of(line))))}
+        names = words_of_names([name for _party, name, _iban in parties])
+        for (party, name, iban), its in zip(parties, names, strict=True):
             if iban and (iban[-ENDING:] in ends or not is_plain(iban)):  # each form ends as the number does
                 for form in account_forms(iban) & numbers:
                     self._numbers.setdefault(form, set()).add(party)
             if name:
-                self._names[party] = its = name_words(name)
+                self._names[party] = its
                 self._keys[party] = key = " ".join(its)
                 self._bearers.setdefault(key, []).append(party)
                 for word in said.intersection(its):
-                    self._by_word.setdefault(word, set()).add(party)
+                    self._by_word[word].add(party)
 
     def key(self, party: str | None) -> str:
         """Its name as names are compared, empty when it has none."""
         return self._keys.get(party or "", "")
+
+    def words_of(self, name: str) -> tuple[str, ...]:
+        """``name_words`` of a name that a line says."""
+        return self._said[name]
 
     def of(self, line: StatementLine, texts: Sequence[str] | None = None) -> Found:
         """Everything that speaks for each party that ``line`` may be of; ``texts`` are those of it that may name
@@ -126,13 +135,13 @@ class Parties:
         by_name = self._by_name(line.counterparty_name)
         for party, reasons in by_name.items():
             found[party] += reasons
-        if not any(one.code in WHO for reasons in found.values() for one in reasons):
+        if not any(map(_tells_whose, found.values())):
             for party, reasons in self._in(texts_of(line) if texts is None else texts).items():
                 if party not in by_name:
                     found[party] += reasons
         for pattern in self._patterns.holding(label_pattern=line.label, note_pattern=line.note):
             found[str(pattern.party_id)].append(reason(evidence.PATTERN))
-        if line.party_id and not any(one.code in WHO for one in found[str(line.party_id)]):
+        if line.party_id and not _tells_whose(found[str(line.party_id)]):
             found[str(line.party_id)].append(reason(evidence.PARTY))
         return {party: strongest_first(reasons) for party, reasons in found.items()}
 
@@ -150,7 +159,7 @@ class Parties:
         identified = sorted(
             (max(POINTS[one.code] for one in reasons if one.code in WHO), party)
             for party, reasons in found.items()
-            if any(one.code in WHO for one in reasons)
+            if _tells_whose(reasons)
         )
         if not identified or (len(identified) > 1 and identified[-1][0] == identified[-2][0]):
             return None
@@ -158,7 +167,7 @@ class Parties:
 
     def _by_number(self, line: StatementLine, found: defaultdict[str, list[Reason]]) -> None:
         if line.counterparty_iban:
-            forms = account_forms(line.counterparty_iban)
+            forms = self._forms[line.counterparty_iban]
             parties = {party for form in forms for party in self._numbers.get(form, ())}
             for party in parties:
                 found[party].append(reason(evidence.IBAN if len(parties) == 1 else evidence.IBAN_SHARED))
@@ -175,7 +184,7 @@ class Parties:
         if not name:
             return {}
         if name not in self._of_name:
-            ours = name_words(name)
+            ours = self.words_of(name)
             if bearers := self._bearers.get(" ".join(ours)):
                 told = named(ours, ours, 1.0, alone=len(bearers) == 1)
                 self._of_name[name] = {party: [told] for party in bearers[:COMMON]}
@@ -224,6 +233,10 @@ class Parties:
         }
 
 
+def _tells_whose(reasons: Iterable[Reason]) -> bool:
+    return not WHO.isdisjoint([one.code for one in reasons])
+
+
 def strongest_first(reasons: list[Reason]) -> list[Reason]:
     """The strongest of them counts; a further one, of what is mostly the same fact, adds little."""
     if len(reasons) == 1:
@@ -249,10 +262,15 @@ def of_learning(row: Taught, *, alone: bool = True) -> Reason:
 def keys_of(line: StatementLine) -> list[tuple[str, str]]:
     """By what ``line`` is known again: kind and key of KnownParty."""
     keys = (
-        (KnownParty.Kind.IBAN.value, compact(line.counterparty_iban)),
+        (KnownParty.Kind.IBAN.value, _number_of(line)),
         (KnownParty.Kind.NAME.value, name_key(line.counterparty_name)),
     )
     return [(kind, key) for kind, key in keys if key]
+
+
+def _number_of(line: StatementLine) -> str:
+    number = line.counterparty_iban
+    return number if is_plain(number) else compact(number)
 
 
 def texts_of(line: StatementLine) -> tuple[str, ...]:

@@ -3,9 +3,13 @@
 import datetime
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from itertools import compress, count
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -40,7 +44,6 @@ class Open(NamedTuple):
     says that and how much. ``further`` holds the other numbers that it is known by. Keys are text: there may be
     hundreds of thousands, of which a few are asked for."""
 
-    kind: str
     amount: int
     date: datetime.date
     due: datetime.date | None
@@ -48,15 +51,26 @@ class Open(NamedTuple):
     party: str | None
     entry_line: str | None
     open_item: str | None
-    account: str | None
     bill: str | None = None
     currency: str = ""
     in_currency: int = 0
     in_billing: bool = False  # its money is entered in billing: a payer's remittance
+    kind: str = Kind.ITEM.value
+    account: str | None = None
     payment: str | None = None
     other_line: str | None = None
     further: str = ""
     iban: str = ""
+
+
+def column(name: str, opens: Sequence[Open]) -> list[Any]:
+    """That field of each."""
+    return list(map(itemgetter(Open._fields.index(name)), opens))
+
+
+def among(values: Sequence[Any], wanted: Container[Any]) -> Iterator[int]:
+    """Where those of ``values`` that are ``wanted`` stand; what is not costs no step of Python."""
+    return compress(count(), map(wanted.__contains__, values))
 
 
 def units(amount: Decimal) -> int:
@@ -65,8 +79,29 @@ def units(amount: Decimal) -> int:
 
 def everything_open(account: BankAccount, lines: Sequence[StatementLine]) -> list[Open]:
     """What ``lines`` of ``account`` can clear, in five queries, whose cost is bounded by what is open."""
+    with reading_open(account, lines) as opens:
+        return opens()
+
+
+@contextmanager
+def reading_open(account: BankAccount, lines: Sequence[StatementLine]) -> Iterator[Callable[[], list[Open]]]:
+    """``everything_open``, for which the database works while its caller does something else: what is yielded waits
+    for it. The connection is busy until then."""
+    digits = json.dumps({code: currency.digits for code, currency in CURRENCIES.items()})
+    facts = _facts(account, controls=CONTROLS, digits=digits)
+    with connection.cursor() as cursor, ThreadPoolExecutor(1) as beside:
+        asked = beside.submit(cursor.execute, ITEMS, facts)
+
+        def opens() -> list[Open]:
+            asked.result()
+            return _with_the_rest(cursor.fetchall(), account, lines)
+
+        yield opens
+
+
+def _with_the_rest(rows: Sequence[tuple[Any, ...]], account: BankAccount, lines: Sequence[StatementLine]) -> list[Open]:
     first, last = min(line.date for line in lines), max(line.date for line in lines)
-    items, by_bill = _items(account)
+    items, by_bill = _items(rows, account)
     booked = _booked(account, first - BEFORE, last + AFTER)
     found = [*items, *_transfers(account, lines, first, last)]
     same: set[str | None] = set()
@@ -77,60 +112,64 @@ def everything_open(account: BankAccount, lines: Sequence[StatementLine]) -> lis
 
 
 def _rows(statement: str, account: BankAccount, **facts: Any) -> list[tuple[Any, ...]]:
-    facts = {
+    with connection.cursor() as cursor:
+        cursor.execute(statement, _facts(account, **facts))
+        return cursor.fetchall()
+
+
+def _facts(account: BankAccount, **facts: Any) -> dict[str, Any]:
+    return {
         "administration": account.administration_id,
         "bank_account": account.pk,
         "currency": account.currency,
         "book": account.administration.currency,
         **facts,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(statement, facts)
-        return cursor.fetchall()
 
 
 # Open items ----------------------------------------------------------------------------------------------------------
 
-# As reports/ageing of the ledger reads them: what was settled is summed up once for all items. The accounts are arrays,
-# so that the plan does not take them for a filter and make tables of few rows.
+# What was settled is summed up once for all items, and added to those alone that have any: most have none, and numbers
+# cost. The accounts are arrays, so that the plan does not take them for a filter and make tables of few rows.
 ITEMS = """
 WITH controls AS MATERIALIZED (
     SELECT array_agg(id) AS every,
            coalesce(array_agg(id) FILTER (WHERE control = 'PATIENTS'), '{}') AS patients,
            coalesce(array_agg(id) FILTER (WHERE control = 'PAYERS'), '{}') AS payers
     FROM ledger_account WHERE administration_id = %(administration)s AND control = ANY(%(controls)s)
+), settled AS (
+    SELECT item_id, sum(amount) AS amount FROM (
+        SELECT debit_id AS item_id, -amount AS amount FROM ledger_allocation
+        WHERE administration_id = %(administration)s
+        UNION ALL
+        SELECT credit_id, amount FROM ledger_allocation WHERE administration_id = %(administration)s
+    ) allocation GROUP BY item_id
 )
-SELECT 'ITEM', (open * 10000)::bigint, date, due_date, reference, party_id::text, line_id::text, id::text, NULL,
+SELECT (CASE WHEN settled.amount IS NULL THEN item.amount ELSE item.amount + settled.amount END * 10000)::bigint,
+       date, due_date, reference, party_id::text, line_id::text, id::text,
        CASE WHEN document_type = 'bill' AND account_id = ANY((SELECT patients FROM controls)::uuid[])
        THEN document_id::text END, currency,
        CASE WHEN currency <> '' THEN
-           (round(amount_currency * open / amount, (%(digits)s::jsonb ->> currency)::integer) * 10000)::bigint
+           (round(
+               amount_currency * (item.amount + coalesce(settled.amount, 0)) / item.amount,
+               (%(digits)s::jsonb ->> currency)::integer
+           ) * 10000)::bigint
        ELSE 0 END,
-       document_type IN ('bill', 'remittance') AND account_id = ANY((SELECT payers FROM controls)::uuid[]),
-       NULL, NULL, '', ''
-FROM (
-    SELECT item.*, item.amount - coalesce(taken.amount, 0) + coalesce(given.amount, 0) AS open
-    FROM ledger_openitem item
-    LEFT JOIN (
-        SELECT debit_id, sum(amount) AS amount FROM ledger_allocation
-        WHERE administration_id = %(administration)s GROUP BY debit_id
-    ) taken ON taken.debit_id = item.id
-    LEFT JOIN (
-        SELECT credit_id, sum(amount) AS amount FROM ledger_allocation
-        WHERE administration_id = %(administration)s GROUP BY credit_id
-    ) given ON given.credit_id = item.id
-    WHERE item.administration_id = %(administration)s
-      AND item.account_id = ANY((SELECT every FROM controls)::uuid[])
-) item
-WHERE open <> 0
+       document_type IN ('bill', 'remittance') AND account_id = ANY((SELECT payers FROM controls)::uuid[])
+FROM ledger_openitem item
+LEFT JOIN settled ON settled.item_id = item.id
+WHERE item.administration_id = %(administration)s AND item.account_id = ANY((SELECT every FROM controls)::uuid[])
+  AND (settled.amount IS NULL OR item.amount <> -settled.amount)
 """
 
 
-def _items(account: BankAccount) -> tuple[list[Open], dict[str, Open]]:
+NO_MORE = tuple(Open._field_defaults[name] for name in ("kind", "account", "payment", "other_line", "further", "iban"))
+
+
+def _items(rows: Sequence[tuple[Any, ...]], account: BankAccount) -> tuple[list[Open], dict[str, Open]]:
     """Open items, and apart from them those of patients' bills by bill: what is open of those billing knows better,
     because a payment of a day that is not finalized is not in the books yet."""
-    digits = json.dumps({code: currency.digits for code, currency in CURRENCIES.items()})
-    items = list(map(Open._make, _rows(ITEMS, account, controls=CONTROLS, digits=digits)))
+    items = [tuple.__new__(Open, row + NO_MORE) for row in rows]  # as Open(*row), in a third of the time
     book = account.administration.currency
     if account.currency != book or any(item.currency for item in items):
         items = [_stated_in(item, account.currency, book) for item in items]
@@ -165,7 +204,7 @@ def _bills(account: BankAccount, by_bill: dict[str, Open]) -> Iterator[Open]:
         if item:
             yield item._replace(amount=amount, date=day, document=called)
         else:
-            yield Open(Kind.TRANSIT.value, amount, day, None, called, party, None, None, None, bill)
+            yield Open(amount, day, None, called, party, None, None, bill, kind=Kind.TRANSIT.value)
 
 
 # Booked, and on its way ----------------------------------------------------------------------------------------------
@@ -242,7 +281,6 @@ def _as_booked(row: tuple[Any, ...], account: BankAccount, in_books: bool) -> _B
     kind = Kind.BOOKED if on == str(account.account_id) else Kind.TRANSFER if purpose == OWN_TRANSFERS else Kind.TRANSIT
     return _Booked(
         Open(
-            kind.value,
             left,
             day,
             None,
@@ -250,7 +288,8 @@ def _as_booked(row: tuple[Any, ...], account: BankAccount, in_books: bool) -> _B
             payer,
             line,
             None,
-            on,
+            kind=kind.value,
+            account=on,
             further=" ".join(filter(None, (memo, bags))),
             iban=iban or "",
         ),
@@ -293,7 +332,6 @@ def _payments(
         receipt = f"R-{number or 0:06d}"
         found.append(
             Open(
-                Kind.TRANSIT.value,
                 amount,
                 on,
                 None,
@@ -301,7 +339,8 @@ def _payments(
                 party,
                 line and line.entry_line,
                 None,
-                transit,
+                kind=Kind.TRANSIT.value,
+                account=transit,
                 payment=key,
                 further=f"{receipt} B-{bill or 0:06d}",
             )
@@ -327,4 +366,5 @@ def _transfers(
     amounts = list({line.residual for line in lines})
     rows = _rows(OTHERS, account, since=first - BETWEEN_ACCOUNTS, until=last + BETWEEN_ACCOUNTS, amounts=amounts)
     for line, amount, day, iban in rows:
-        yield Open(Kind.TRANSFER.value, amount, day, None, "", None, None, None, None, other_line=line, iban=iban)
+        kind = Kind.TRANSFER.value
+        yield Open(amount, day, None, "", None, None, None, kind=kind, other_line=line, iban=iban)

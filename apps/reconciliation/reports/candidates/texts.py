@@ -60,11 +60,17 @@ def number_forms(documents: Sequence[str]) -> list[list[str]]:
 
     All documents are one text here, which is rewritten in a few strokes: there may be hundreds of thousands.
     """
-    text = plain("\n".join(documents))
+    text = plain(_in_rows(documents))
     shorn = _NOUGHTS.sub("", text)
     columns = [form.translate(table).split("\n") for form in (text, shorn) for table in (_KEPT, _DIGITS)]
     last = [parts[-1] if len(parts := row.split()) > 1 else "" for row in text.translate(_APART).split("\n")]
     return [*columns, last]
+
+
+def _in_rows(texts: Sequence[str]) -> str:
+    """All of them as one text, each a row of it."""
+    text = "\n".join(texts)
+    return text if text.count("\n") < len(texts) else "\n".join(one.replace("\n", " ") for one in texts)
 
 
 def numbers_in(text: str) -> Iterator[str]:
@@ -96,8 +102,16 @@ def numbers_in(text: str) -> Iterator[str]:
 def name_words(name: str) -> tuple[str, ...]:
     """The words of a name in order of the alphabet, without legal forms and titles; initials that stand together are
     one word: B.V. is BV, and goes."""
-    found = words(name)
-    if not found or (len(min(found, key=len)) > 1 and _FORMS.isdisjoint(found)):
+    return _as_name(words(name))
+
+
+def words_of_names(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """``name_words`` of each, all of them one text as far as that goes."""
+    return [_as_name(_WORD.findall(row)) for row in plain(_in_rows(names)).split("\n")] if names else []
+
+
+def _as_name(found: list[str]) -> tuple[str, ...]:
+    if _FORMS.isdisjoint(found) and (not found or len(min(found, key=len)) > 1):
         return tuple(sorted(found))
     joined: list[str] = []
     initial = False
@@ -112,7 +126,12 @@ def name_words(name: str) -> tuple[str, ...]:
 
 def name_key(name: str) -> str:
     """How a name is kept and found again: Ella Jackson and JACKSON, Ella are one."""
-    return " ".join(name_words(name))[:200] if name else ""
+    return key_of_name(name_words(name))
+
+
+def key_of_name(its: Sequence[str]) -> str:
+    """``name_key`` of a name with these words."""
+    return " ".join(its)[:200]
 
 
 def likeness(ours: Sequence[str], theirs: Sequence[str]) -> float:
