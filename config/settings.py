@@ -268,6 +268,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "JobStateEnum": "apps.core.models.Job.State",
         "HealthStatusEnum": "apps.core.health.STATUSES",
         "AccountTypeEnum": "apps.ledger.models.Account.Type",
         "JournalTypeEnum": "apps.ledger.models.Journal.Type",
@@ -294,8 +295,15 @@ SPECTACULAR_SETTINGS = {
         "ReconciliationModelKindEnum": "apps.reconciliation.models.ReconciliationModel.Kind",
         "ReconciliationModelTriggerEnum": "apps.reconciliation.models.ReconciliationModel.Trigger",
         "ReconciliationModelLineAmountTypeEnum": "apps.reconciliation.models.ReconciliationModelLine.AmountType",
+        "PeriodTypeEnum": "apps.ledger.models.Period.Type",
+        "PeriodStatusEnum": "apps.ledger.models.Period.Status",
+        "ChecklistOutcomeEnum": ["PASSED", "WARNING", "FAILED"],
         "AccountReconciliationTypeEnum": "apps.reconciliation.models.AccountReconciliation.Type",
         "AccountReconciliationStatusEnum": "apps.reconciliation.models.AccountReconciliation.Status",
+        "ExportFormatEnum": "apps.periods.models.BooksExport.Format",
+        "EvidencePackTypeEnum": "apps.periods.models.EvidencePack.Type",
+        "VatReturnStateEnum": ["DRAFT", "READY", "FILED", "CORRECTED"],
+        "VatFrequencyEnum": "apps.periods.models.vat.Frequency",
     },
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }
@@ -324,10 +332,17 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=40),
         "options": {"expires": 6 * 60 * 60.0},
     },
+    "validate the books": {
+        "task": "apps.issues.tasks.validate_all",
+        "schedule": crontab(hour=3, minute=20),
+        "options": {"expires": 6 * 60 * 60.0},
+    },
     "suspend what moved": {"task": "apps.reconciliation.tasks.suspend_moved", "schedule": 60 * 60.0},
     "roll up months": {"task": "apps.ledger.tasks.roll_up_months", "schedule": 60.0},
     "post depreciation that is due": {"task": "apps.ledger.tasks.post_due_depreciation", "schedule": 60 * 60.0},
+    "open years ahead": {"task": "apps.periods.tasks.open_years_ahead", "schedule": crontab(hour=3, minute=20)},
     "forget": {"task": "apps.core.tasks.forget", "schedule": 24 * 60 * 60.0},
+    "sweep made files": {"task": "apps.periods.tasks.sweep_files", "schedule": 24 * 60 * 60.0},
     "resume jobs": {"task": "apps.core.tasks.resume_jobs", "schedule": 60.0},
     # Asked for at every commit as well. One that waited is of no more use than the next.
     "deliver events": {"task": "apps.core.tasks.deliver_events", "schedule": 5.0, "options": {"expires": 5.0}},
@@ -340,7 +355,7 @@ if not PAYSTACK_URL.startswith(("https://", "http://127.0.0.1:")) and not DEBUG:
     raise ImproperlyConfigured("PAYSTACK_URL: the secret keys are sent over https alone, or to this very machine.")
 
 # What verify_books proves by reading: modules with a list ``ALL`` of checks.
-BOOK_CHECKS = ["apps.ledger.checks", "apps.billing.checks", "apps.reconciliation.checks"]
+BOOK_CHECKS = ["apps.ledger.checks", "apps.billing.checks", "apps.reconciliation.checks", "apps.periods.checks"]
 
 # Who hears of what: event name -> handlers, called at least once, each one idempotent.
 EVENT_HANDLERS: dict[str, list[str]] = {

@@ -9,8 +9,13 @@ from apps.core.errors import Conflict, DomainError, Forbidden, Invalid, Unproces
 
 class AlreadyFinalized(Conflict):
     code = "ALREADY_FINALIZED"
-    message = _("{close} is finalized and never changes; add a note instead.")
+    message = _("{what} is finalized and never changes.")
+    hint = _("Add a note to a day close instead; a period is reopened before its VAT return is filed.")
     constraint = "close_append_only"
+
+    def words(self) -> dict[str, Any]:
+        """A day close, or a period."""
+        return {"what": self.facts.get("close") or self.facts.get("period", "?"), **self.facts}
 
 
 class DayCloseCancelled(Conflict):

@@ -60,7 +60,7 @@ class AdministrationAdmin(ScopedAdmin):
     search_fields = ("name",)
     fields = (
         "name", "country", "currency", "time_zone", "organization_number", "vat_number", "closing_time",
-        "single_sign_off", "second_factor_required",
+        "single_sign_off", "second_factor_required", "materiality",
     )  # fmt: skip
 
     def administration_of(self, obj: Administration) -> Any:

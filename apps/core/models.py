@@ -9,6 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -103,6 +104,13 @@ class Administration(Row):
         null=True,
         blank=True,
         help_text=_("A manual entry above it is posted by a second person. Empty: no limit."),
+    )
+    materiality = amount_field(
+        verbose_name=_("materiality"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("An acknowledged issue asks again when its amount moves by more than this. Empty: by anything."),
     )
     closing_time = models.TimeField(
         _("closing time"),

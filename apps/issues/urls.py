@@ -1,5 +1,5 @@
 """Addresses of issues, under those of the accountant."""
 
-from django.urls import URLPattern
+from apps.issues.api.issues import router
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = router.urls

@@ -262,7 +262,10 @@ def depreciation_equals_schedule(administration: Administration, as_of: date) ->
                     "entry": str(one.entry),
                 }
                 message = _("{month}: {posted} was written off with {entry}, {scheduled} is scheduled")
-                yield Finding("DEPRECIATION_MISMATCH", row.asset, message, facts=facts)
+                off = one.amount - scheduled.get(one.month, ZERO)
+                yield Finding(
+                    "DEPRECIATION_MISMATCH", row.asset, message, facts=facts, amount=off, since=one.entry.date
+                )
 
 
 def depreciation_is_posted(administration: Administration, as_of: date) -> Findings:
@@ -272,9 +275,18 @@ def depreciation_is_posted(administration: Administration, as_of: date) -> Findi
         left = [one.scheduled for one in row.months if one.posted is None]
         due = [one for one in left if one.last_day <= as_of and one.last_day < today]
         if due:
-            facts = {"months": len(due), "first": f"{due[0].month:%Y-%m}", "amount": total(one.amount for one in due)}
+            amount = total(one.amount for one in due)
+            facts = {"months": len(due), "first": f"{due[0].month:%Y-%m}", "amount": amount}
             message = _("{months} months are not depreciated, from {first}: {amount}")
-            yield Finding("DEPRECIATION_NOT_POSTED", row.asset, message, YELLOW, facts)
+            yield Finding(
+                "DEPRECIATION_NOT_POSTED",
+                row.asset,
+                message,
+                YELLOW,
+                facts,
+                amount=amount,
+                since=due[0].last_day,
+            )
 
 
 def _assets(administration: Administration) -> tuple[AssetRegisterRow, ...]:

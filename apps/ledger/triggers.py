@@ -106,7 +106,6 @@ entry_year = Law(
     condition=pgtrigger.Q(new__status="POSTED"),
     func="""
     NEW.year := EXTRACT(YEAR FROM NEW.date);
-    NEW.posted_at := clock_timestamp();
     IF TG_OP = 'UPDATE' THEN  -- the lines of a draft get their date while it still is one
         UPDATE ledger_journalline SET date = NEW.date WHERE entry_id = NEW.id;
     END IF;
@@ -156,6 +155,7 @@ period_open = Law(
         {refuse("entry_in_smallest_period", "an entry is dated inside its period")}
     END IF;
     NEW.period_id := own.id;
+    NEW.posted_at := clock_timestamp();  -- once the periods are held: later than whatever was read while it waited
     RETURN NEW;
     """,
 )

@@ -143,16 +143,16 @@ def test_a_template_says_nothing_that_is_not_marked(path):
 def test_every_column_field_and_filter_of_the_admin_has_a_marked_name(page):
     filters = [entry[0] if isinstance(entry, tuple) else entry for entry in page.list_filter]
     named = [*page.list_display, *flatten(page.fields or ()), *page.readonly_fields, *filters]
-    inlines = [(inline.model._meta, name) for inline in page.inlines for name in inline.fields or ()]
+    inlines = [(inline, inline.model._meta, name) for inline in page.inlines for name in inline.fields or ()]
     unmarked = []
-    for meta, name in [(page.opts, name) for name in named] + inlines:
+    for holder, meta, name in [(page, page.opts, name) for name in named] + inlines:
         if not isinstance(name, str):
             label = name.title
         else:
             try:
                 label = meta.get_field(name).verbose_name
             except FieldDoesNotExist:
-                label = getattr(getattr(page, name), "short_description", name)
+                label = getattr(getattr(holder, name), "short_description", name)
         if not isinstance(label, Promise):
             unmarked.append((meta.label, name, label))
     assert unmarked == []

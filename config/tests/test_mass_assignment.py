@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache, cached_property
 from http.cookies import SimpleCookie
@@ -66,6 +66,7 @@ from apps.core.services.uploads import store_upload
 from apps.core.tests.authenticator import app_of, code_of
 from apps.core.tests.factories import UserFactory
 from apps.core.tests.mailbox import secret_for
+from apps.issues.models import Issue
 from apps.ledger.admin.writing import face_of
 from apps.ledger.models import Account, FixedAsset, Journal, JournalEntry, OpenItem, Party, Period, VatCode
 from apps.ledger.services.backfilling import backfill
@@ -74,6 +75,10 @@ from apps.ledger.services.fiscal_years import open_fiscal_year
 from apps.ledger.services.posting import Line, post_entry
 from apps.ledger.tests.factories import Books, cash_sale
 from apps.ledger.tests.subledger import SubLedger
+from apps.periods.reports.vat_spans import span_of
+from apps.periods.services.filing import file_return
+from apps.periods.services.registering import register_vat
+from apps.periods.tests.steps import all_brought_to, brought_to, saw
 from apps.reconciliation.admin.reconcile.acts import ACTS
 from apps.reconciliation.models import BankAccount, CsvMapping, Statement, StatementLine
 from apps.reconciliation.reports.payouts import payouts_for
@@ -90,19 +95,26 @@ from config.tests.test_permission_matrix import (
     BILLING,
     CLAIMS,
     COVERS,
+    EXPORTS,
+    ISSUE,
     LEDGER,
     LETTERS,
     MODELS,
+    OF_PERIOD,
     OPEN,
     PAYERS,
     PAYSTACK,
+    PERIODS,
     REMITTANCES,
+    REPORTS,
     SCOPED,
     SETTLEMENTS,
     SHIFT,
     TARIFFS,
     TOP_UPS,
     UPLOADS,
+    VAT,
+    VAT_PAGES,
     WRITE_OFFS,
     World,
     filled,
@@ -191,6 +203,11 @@ def of_open_leak(**body: Any) -> Callable[[Scene], Sent]:
             administration=scene.world.own, entity_id=uuid7(), day=scene.clinic.today, facts={}, **facts
         ),
     )
+
+
+def of_yellow_issue(**body: Any) -> Callable[[Scene], Sent]:
+    """An issue that may be acknowledged."""
+    return lambda scene: Sent(body, scene.own(Issue, severity="YELLOW", resolved_at=None))
 
 
 def leak_listed(scene: Scene) -> Sent:
@@ -705,6 +722,24 @@ def sent_books(scene: Scene) -> Sent:
     return Sent({"administration": scene.world.own.pk, "file": b"code;name;type\n"})
 
 
+SPAN = ("2026-03-01", "2026-03-31")
+
+
+def export_sent(scene: Scene) -> Sent:
+    """The file has to name a number of the administration."""
+    type(scene.world.own).objects.filter(pk=scene.world.own.pk).update(vat_number="NL001234567B01")
+    return Sent({"format": "XAF_4_0", "first_day": SPAN[0], "last_day": SPAN[1]})
+
+
+def export_asked(scene: Scene) -> Sent:
+    asked = export_sent(scene).body
+    return Sent({**asked, "administration": scene.world.own.pk, "key": KEY})
+
+
+def pack_asked(scene: Scene) -> Sent:
+    return Sent({"period": scene.own(Period).pk, "pack_type": "AUDIT_TRAIL", "key": KEY})
+
+
 def ledger_accounts(scene: Scene) -> dict[str, Account]:
     accounts = Account.objects.filter(administration=scene.world.own)
     return {
@@ -926,7 +961,7 @@ INVOICE = (
 PARTY = "name country vat_number organization_number iban email payment_days"
 DAY = "admin/billing/endofdayreconciliation/day/<administration_id>/<date>/"
 SETTINGS = {"name": "Clinic Oost", "country": "NL", "time_zone": "Europe/Oslo", "closing_time": "22:00"}
-MORE_SETTINGS = "organization_number vat_number single_sign_off second_factor_required"
+MORE_SETTINGS = "organization_number vat_number single_sign_off second_factor_required materiality"
 MORE_OF_A_LINE = "charges-0-discount charges-0-discount_reason charges-0-coverage_reason"
 MORE_OF_A_LINE += " charges-0-placed charges-0-kind charges-0-order"
 NEW_VISIT = "administration new_name new_birth_date new_code is_inpatient cash_given payer"
@@ -1043,6 +1078,36 @@ def proof_pages(at: str = "admin/reconciliation/accountreconciliation/") -> dict
     }
 
 
+def month_at(status: str, **body: Any) -> Callable[[Scene], Sent]:
+    """The first month, before anything that was posted, brought there by the owner."""
+
+    def send(scene: Scene) -> Sent:
+        month = Period.objects.filter(administration=scene.world.own, type="MONTH").earliest("first_day")
+        return Sent(body, brought_to(month, status, by=scene.world.people["o"]))
+
+    return send
+
+
+def month_warned(scene: Scene) -> Sent:
+    sent = month_at("REVIEW", key=KEY)(scene)
+    return Sent({**sent.body, "issues": str(saw(sent.row, "LEAKS_OPEN", "YELLOW").pk)}, sent.row)
+
+
+def period_writes(at: str = PERIODS, pages: str = "admin/ledger/period/<object_id>/closing/") -> dict[str, Write]:
+    confirmed, why = {"confirm_irreversible": True}, {"reason": "An invoice came late."}
+    return {
+        f"POST {at}<period_id>/review/": Write("a", month_at("OPEN"), "notes"),
+        f"POST {at}<period_id>/finalize/": Write("a", month_at("REVIEW"), "notes acknowledged_yellow_issues"),
+        f"POST {at}<period_id>/lock/": Write("a", month_at("FINALIZED", **confirmed), "notes"),
+        f"POST {at}<period_id>/reopen/": Write("a", month_at("FINALIZED", **why)),
+        f"POST {pages}review/": Write("a", month_at("OPEN", key=KEY), "notes"),
+        f"POST {pages}acknowledge/": Write("a", month_warned, "notes"),
+        f"POST {pages}finalize/": Write("a", month_at("REVIEW", key=KEY), "notes"),
+        f"POST {pages}lock/": Write("a", month_at("FINALIZED", word="LOCK", key=KEY), "notes"),
+        f"POST {pages}reopen/": Write("a", month_at("FINALIZED", key=KEY, **why)),
+    }
+
+
 def bank_named(scene: Scene) -> dict[str, str]:
     return {"bank_account_id": str(scene.own(BankAccount).pk)}
 
@@ -1082,6 +1147,77 @@ TYPED_MAPPING = {
     "column_date": "Date",
     "column_amount": "Amount",
 }
+
+
+def vat_ready(scene: Scene) -> Period:
+    """The first month of the books, which ``filled`` writes into an address; a return is filed of each month."""
+    months = Period.objects.filter(administration=scene.world.own, type=Period.Type.MONTH).order_by("first_day")
+    all_brought_to(months.filter(status=Period.Status.OPEN), Period.Status.REVIEW)
+    register_vat(scene.world.own, since=date(2010, 1, 1), by=scene.world.people["a"], frequency="MONTH")
+    return months[0]
+
+
+def vat_filed(scene: Scene) -> Sent:
+    vat_ready(scene)
+    return Sent({"reference": "R-1", "note": "In time"}, scene.world.own)
+
+
+def vat_corrected(scene: Scene) -> Sent:
+    """A turnover that came into the books after the return of their first month was filed."""
+    own, by = scene.world.own, scene.world.people["a"]
+    month = vat_ready(scene)
+    file_return(span_of(month), by=by)
+    more = {"vat_code": VatCode.objects.get(administration=own, code="ZERO"), "vat_role": "BASE", "vat_period": month}
+    bank = Account.objects.get(administration=own, purpose="bank")
+    revenue = Account.objects.get(administration=own, purpose="revenue_other")
+    lines = [Line(bank, debit=Decimal(10)), Line(revenue, credit=Decimal(10), **more)]
+    journal = Journal.objects.get(administration=own, code="GEN")
+    post_entry(administration=own, journal=journal, date=scene.clinic.today, memo="Late", lines=lines, by=by)
+    return Sent({"reference": "R-1", "note": "Found"}, own)
+
+
+def pro_rata_due(scene: Scene) -> Sent:
+    """Half of the VAT on a cost was deducted, in a year of exempt care alone."""
+    own, by = scene.world.own, scene.world.people["a"]
+    vat_ready(scene)
+    register_vat(own, since=date(2010, 1, 1), by=by, frequency="MONTH", pro_rata=Decimal(50))
+    code = VatCode.objects.get(administration=own, code="INPUT_HIGH")
+    VatCode.objects.filter(pk=code.pk).update(deductible=50)
+    bank = Account.objects.get(administration=own, purpose="bank")
+    more = {"vat_code": code, "vat_role": "DEDUCTIBLE", "vat_base": Decimal(100)}
+    exempt = {"vat_code": VatCode.objects.get(administration=own, code="EXEMPT"), "vat_role": "BASE"}
+    revenue = Account.objects.get(administration=own, purpose="revenue_other")
+    lines = [
+        Line(code.input_account, debit=Decimal("10.50"), **more),
+        Line(revenue, credit=Decimal(100), **exempt),
+        Line(bank, debit=Decimal("89.50")),
+    ]
+    journal = Journal.objects.get(administration=own, code="GEN")
+    post_entry(administration=own, journal=journal, date=date(2026, 1, 1), memo="Half", lines=lines, by=by)
+    return Sent({}, own)
+
+
+REGISTERED = {"since": "2030-01-01", "scheme": "KOR", "frequency": "YEAR"}
+REGISTRATION = "basis icp_frequency is_obliged pro_rata"
+VAT_WRITES = {
+    f"POST {OF_PERIOD}vat/validate/": Write("a", lambda scene: Sent({}, scene.world.own), idle=True),
+    f"POST {OF_PERIOD}vat/file/": Write("a", vat_filed, "carry_corrections"),
+    f"POST {OF_PERIOD}vat/correct/": Write("a", vat_corrected),
+    f"POST {VAT}clients/<client_id>/vat/registrations/": Write(
+        "a", lambda scene: Sent(REGISTERED, scene.world.own), REGISTRATION
+    ),
+    f"POST {VAT}clients/<client_id>/vat/pro-rata/<year>/": Write("a", pro_rata_due),
+    f"POST {VAT_PAGES}file/<administration_id>/<day>/": Write("a", vat_filed, "carry key"),
+    f"POST {VAT_PAGES}correct/<administration_id>/<day>/": Write("a", vat_corrected, "key"),
+    "POST admin/periods/vatregistration/add/": Write(
+        "a",
+        lambda scene: Sent(
+            {**REGISTERED, "basis": "INVOICE", "icp_frequency": "YEAR", "administration": scene.world.own.pk}
+        ),
+        "is_obliged pro_rata",
+    ),
+}
+
 BANK_WRITES: dict[str, Write] = {
     f"POST {BANK}statements/import/": Write("a", statement_file_sent, f"{OWNER} journal_id format mapping"),
     f"POST {BANK}statements/preview/": Write("a", statement_file_sent, f"{OWNER} journal_id format mapping", idle=True),
@@ -1201,6 +1337,7 @@ TYPED_MODEL += " lines-0-memo"
 
 WRITES: dict[str, Write] = {
     **BANK_WRITES,
+    **VAT_WRITES,
     **SAID_OF_LINES,
     f"POST {BANK}auto-reconcile/": Write("a", just(), f"{OWNER} journal_id"),
     "POST admin/reconciliation/reconciliationmodel/add/": Write("a", typed_model, TYPED_MODEL),
@@ -1216,6 +1353,7 @@ WRITES: dict[str, Write] = {
     f"PATCH {BANK}models/<pk>/": Write("a", of(BANK_MODEL, model_name="Renamed"), MODEL),
     f"DELETE {BANK}models/<pk>/": Write("a", of(BANK_MODEL)),
     **proof_pages(),
+    **period_writes(),
     **reconciliation_writes("api/reconciliations/"),
     **reconciliation_writes("api/v1/reconciliations/"),
     f"POST {API}": Write("o", prepared, "administration_id close_active_visits"),
@@ -1357,6 +1495,10 @@ WRITES: dict[str, Write] = {
     "POST admin/ledger/journal/add/": Write("a", just(code="NEW", name="New", type="GENERAL")),
     "POST admin/ledger/journal/<object_id>/change/": Write("a", of("ledger.Journal", name="Renamed")),
     "POST admin/ledger/batch/import/": Write("a", sent_books, "day"),
+    f"POST {EXPORTS}": Write("a", export_sent, f"{OWNER} fiscal_year known_at"),
+    f"POST {REPORTS}periods/<period_id>/evidence-pack/": Write("a", of("ledger.Period")),
+    "POST admin/periods/booksexport/export/": Write("a", export_asked),
+    "POST admin/periods/evidencepack/make/": Write("a", pack_asked),
     "POST admin/ledger/batch/import/<object_id>/": Write("a", of("core.Upload")),
     "POST admin/ledger/fixedasset/add/": Write("a", new_asset),
     "POST admin/ledger/fixedasset/<object_id>/change/": Write("a", changed_asset),
@@ -1413,6 +1555,10 @@ WRITES: dict[str, Write] = {
     ),
     "POST admin/billing/leak/accrual/": Write("a", accrued, "administration"),
     "POST admin/billing/leak/<object_id>/dismiss/": Write("o", of_open_leak(key="k-1", reason="A study.")),
+    "POST admin/issues/issue/validate/": Write("a", just(key="k-1"), "administration force"),
+    "POST admin/issues/issue/<object_id>/acknowledge/": Write("a", of_yellow_issue(key="k-1", note="Looked at.")),
+    f"POST {ISSUE}acknowledge/": Write("a", of_yellow_issue(note="Looked at.")),
+    f"POST {REPORTS}journal/recalculate/": Write("a", of("core.Administration", force=True)),
     "POST api/v1/billing/leaks/<pk>/dismiss/": Write("o", of_open_leak(reason="A study.")),
     "POST admin/billing/bill/<object_id>/receipt/": Write("o", lambda scene: Sent({}, scene.unpaid)),
     "POST admin/billing/payment/<object_id>/refund/": Write("o", refunded, "reference"),
@@ -1640,6 +1786,7 @@ NEW = re.compile(
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d|Z)?"
     r"|pbkdf2_sha256\$[^\"]+|![A-Za-z0-9]{40}|\b[0-9a-f]{32,64}\b|\\\\x[0-9a-f]*|eyJ[\w-]+\.[\w-]+\.[\w-]+"
     r"|(?<=\"id\": )\d+|(?<=\"drift\": )-?\d+"  # keys that count; how late an app's code came
+    r"|(?<=\"file_size\": )\d+|(?<=\"file_size_bytes\":)\d+"  # what new keys and moments are compressed to
 )
 HOSTILE = re.compile("99999999-|1999-12-31|2099-12-31")
 

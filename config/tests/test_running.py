@@ -233,7 +233,7 @@ def test_ctrl_c_leaves_no_process_and_a_killed_part_comes_back(checkout, tmp_pat
         )
 
     def says(words):
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while words not in log.read_text():
             assert run.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()

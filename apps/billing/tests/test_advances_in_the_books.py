@@ -31,6 +31,7 @@ from apps.billing.tests.leaking import leaks
 from apps.ledger import checks as ledger_checks
 from apps.ledger.models import Account, JournalLine, OpenItem, Period
 from apps.ledger.reports.vat_by_code import vat_by_code
+from apps.periods.tests.steps import all_brought_to
 
 
 def lines_of(entry):
@@ -212,8 +213,8 @@ def test_in_a_closed_period_the_difference_belongs_to_the_return_of_the_day(clin
     close = signed(clinic, then)
     revision = reopen_day(close, reason="It was given back that day.", by=clinic.manager)
     returned(clinic, advance, "60.50", day=then)
-    for period in Period.objects.filter(administration=clinic.administration, last_day__lt=clinic.today):
-        Period.objects.filter(pk=period.pk).update(status="FINALIZED")
+    ended = Period.objects.filter(administration=clinic.administration, last_day__lt=clinic.today)
+    all_brought_to(ended, "FINALIZED")
     final = finalize_day(revision, by=clinic.owner)
     assert lines_of(final.entry) == {
         "card_in_transit": D("-60.50"),

@@ -34,6 +34,7 @@ from apps.billing.tests.clinic import make_clinic
 from apps.billing.tests.drawers import counted
 from apps.core.models import Event, Mail
 from apps.ledger.models import Period
+from apps.periods.tests.steps import all_brought_to
 
 
 def url(name, *args):
@@ -335,7 +336,7 @@ def test_a_stale_close_is_refreshed_where_it_is_said(as_, clinic):
 def test_a_locked_period_is_said_before_anybody_signs_into_it(as_, clinic):
     clinic.pay(clinic.bill("65.00"), "65.00", method="CARD")
     clinic.close()
-    Period.objects.filter(first_day__lte=clinic.today, last_day__gte=clinic.today).update(status="LOCKED")
+    all_brought_to(Period.objects.filter(first_day__lte=clinic.today, last_day__gte=clinic.today), "LOCKED")
     page = shown(as_(clinic.manager), clinic)
     assert "is Locked, so the day's entry cannot be posted" in why(page, "finalize")
     assert [way.link for way in page.context["reasons"]["finalize"].ways] == [url("ledger_period_changelist")]

@@ -25,6 +25,7 @@ from apps.core.errors import NotAllowed, SecondPersonRequired
 from apps.ledger import checks as ledger_checks
 from apps.ledger.models import Account, JournalLine, OpenItem, Period
 from apps.ledger.reports.vat_by_code import vat_by_code
+from apps.periods.tests.steps import brought_to
 
 REASON = "A bill was forgotten."
 
@@ -50,7 +51,7 @@ def shut(clinic, day):
     around = Period.objects.filter(administration=clinic.administration, first_day__lte=day, last_day__gte=day)
     for period in around.order_by("first_day", "-last_day"):
         if period.last_day < clinic.today:
-            Period.objects.filter(pk=period.pk).update(status="FINALIZED")
+            brought_to(period, "FINALIZED")
 
 
 @pytest.fixture

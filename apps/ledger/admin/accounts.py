@@ -1,4 +1,4 @@
-"""The chart of accounts, VAT codes, journals and periods."""
+"""The chart of accounts, VAT codes and journals."""
 
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from apps.core import display
 from apps.core.forms import typed
 from apps.core.permissions import Act
 from apps.ledger.admin.base import (
@@ -18,13 +17,11 @@ from apps.ledger.admin.base import (
     found,
     ledger_address,
     link,
-    of_another_app,
     today,
 )
 from apps.ledger.admin.reports import ReportPages
-from apps.ledger.admin.year_end import YearEndPages
 from apps.ledger.forms import PARTY_OF, accounts_typed
-from apps.ledger.models import Account, Journal, Period, VatCode
+from apps.ledger.models import Account, Journal, VatCode
 
 MOST_FOUND = 10
 
@@ -128,47 +125,3 @@ class JournalAdmin(LedgerAdmin):
     def entries_shown(self, journal: Journal) -> SafeString:
         entries = reverse("admin:ledger_journalentry_changelist")
         return link(f"{entries}?journal__id__exact={journal.pk}", _("Entries"))
-
-
-@admin.register(Period)
-class PeriodAdmin(YearEndPages, LedgerAdmin):
-    list_display = (
-        "name",
-        "type",
-        "first",
-        "last",
-        "state",
-        "entries_shown",
-        "proofs",
-        "year_end_shown",
-        "administration",
-    )
-    list_filter = ("administration", "type", "status")
-    list_select_related = ("administration",)
-    ordering = ("-last_day", "type")
-    fields = ("administration", "name", "type", "first", "last", "state")
-
-    @admin.display(description=_("first day"), ordering="first_day")
-    def first(self, period: Period) -> str:
-        return display.day(period.first_day)
-
-    @admin.display(description=_("last day"), ordering="last_day")
-    def last(self, period: Period) -> str:
-        return display.day(period.last_day)
-
-    @admin.display(description=_("status"), ordering="status")
-    def state(self, period: Period) -> SafeString:
-        return display.status(period.status, period.get_status_display())
-
-    @admin.display(description=_("account reconciliations"))
-    def proofs(self, period: Period) -> SafeString | str:
-        """What stands between its accounts and approved."""
-        of = {"administration": period.administration_id, "period": period.pk}
-        address = "" if period.type == Period.Type.YEAR_END else of_another_app("reconciliation_overview", **of)
-        return link(address, _("Balances")) if address else ""
-
-    @admin.display(description=_("entries"))
-    def entries_shown(self, period: Period) -> SafeString:
-        span = f"date_from={period.first_day}&date_to={period.last_day}"
-        books = f"administration__id__exact={period.administration_id}"
-        return link(f"{reverse('admin:ledger_journalentry_changelist')}?{span}&{books}", _("Entries"))

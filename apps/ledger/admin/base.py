@@ -33,6 +33,7 @@ PAGES = {
     "depreciation": "admin:ledger_fixedasset_of_depreciation",
     "disposal": "admin:ledger_fixedasset_of_disposal",
     "bank_clearing": "admin:reconciliation_statementline_of_clearing",
+    "vat_filing": "admin:periods_vatfiling_change",
 }
 SOURCES = {
     "manual": _("Written by hand"),
@@ -49,6 +50,8 @@ SOURCES = {
     "year_end_adjustment": _("Year-end adjustment"),
     "spread": _("Spread over months"),
     "bank_clearing": _("Bank line"),
+    "vat_filing": _("VAT return"),
+    "vat_pro_rata": _("Deduction of mixed costs"),
 }  # what entries come from, as people call it
 CHOSEN = "administration"  # in the session: the books somebody works in until they choose others
 
@@ -160,6 +163,8 @@ TRAIL: dict[str, Any] = {
     "admin:ledger_vat_by_code": _("VAT by code"),
     "admin:ledger_vat_lines": _("VAT lines"),
     "admin:ledger_journalentry_changelist": _("Journal entries"),
+    "admin:periods_vat_return": _("VAT return"),
+    "admin:periods_vat_lines": _("Lines of the VAT return"),
     "admin:reconciliation_overview": _("Account reconciliations"),
     "admin:reconciliation_accountreconciliation_change": _("Account reconciliation"),
 }

@@ -33,7 +33,6 @@ from apps.ledger.reports.ageing import Kind, ageing
 from apps.ledger.reports.balance_sheet import balance_sheet
 from apps.ledger.reports.fiscal_years import fiscal_year
 from apps.ledger.reports.journal import whole_journal
-from apps.ledger.reports.overview import overview
 from apps.ledger.reports.profit_and_loss import profit_and_loss
 from apps.ledger.reports.trial_balance import trial_balance
 from apps.ledger.reports.vat_by_code import vat_by_code
@@ -57,12 +56,6 @@ class ClientReportsViewSet(AnswersFiles, ScopedViewSet):
     acts = {"*": Act.READ_LEDGER}
     pagination_class = None
     renderer_classes = (JSONRenderer, *(renderer(ending) for ending in TYPES))
-
-    @extend_schema(summary="How much there is, and what is open", responses=shapes.OverviewSerializer)
-    @action(detail=True, renderer_classes=[JSONRenderer])
-    def overview(self, request: Request, client_id: str) -> Response:
-        administration = self.administration(client_id)
-        return self._json(shapes.OverviewSerializer, overview(administration, _today(administration)), administration)
 
     @_documented("Balance sheet", shapes.AsOfSerializer, shapes.BalanceSheetSerializer)
     @action(detail=True, url_path="reports/balance-sheet")

@@ -117,12 +117,12 @@ def lines_address(lines: LinesOf) -> str:
 
 
 class OverviewSerializer(serializers.Serializer[Any]):
+    """The figures of the ledger; what is wrong in it is counted by the app that answers it."""
+
     client_id = serializers.UUIDField(source="administration.id")
     client_name = serializers.CharField(source="administration.name")
     currency = serializers.CharField(source="administration.currency")
     missing_docs_count = serializers.IntegerField(default=0, help_text="0 until documents are kept here.")
-    error_count = serializers.IntegerField(default=0, help_text="0 until issues are kept here.")
-    warning_count = serializers.IntegerField(default=0, help_text="0 until issues are kept here.")
     upcoming_deadlines = serializers.ListField(
         child=serializers.DictField(), default=list, help_text="Empty until VAT returns are kept here."
     )

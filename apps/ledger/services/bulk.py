@@ -115,7 +115,8 @@ def _write(
         for position, line in enumerate(entry.lines, start=1)
     ]
     _copy(JournalLine, LINE, _lines(clinic, lines))
-    _copy(OpenItem, ITEM, _items(clinic, now, lines))
+    # Their moment is after the periods are held, as that of the entries is.
+    _copy(OpenItem, ITEM, _items(clinic, timezone.now(), lines))
 
 
 def _lines(clinic: UUID, lines: Iterable[Any]) -> Iterator[tuple[Any, ...]]:

@@ -15,6 +15,7 @@ from apps.core.tests.factories import AdministrationFactory, MembershipFactory, 
 from apps.ledger.models import Account, Journal, JournalEntry, Party, Period, VatCode
 from apps.ledger.services.opening import open_books, open_years
 from apps.ledger.services.posting import Document, Line, post_entry
+from apps.periods.tests.steps import brought_to
 
 MARCH_3 = date(2026, 3, 3)
 
@@ -45,8 +46,8 @@ class Books:
         return Period.objects.get(administration=self.administration, name=name)
 
     def set_status(self, name: str, status: str) -> None:
-        """What the workflows of apps/periods will do."""
-        Period.objects.filter(administration=self.administration, name=name).update(status=status)
+        """Where the workflows of apps/periods would have brought it."""
+        brought_to(self.period(name), status, by=self.owner)
 
     def party(self, code: str) -> Party:
         return PartyFactory(administration=self.administration, code=code)

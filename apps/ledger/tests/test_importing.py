@@ -24,6 +24,7 @@ from apps.ledger.models import Account, Batch, Journal, JournalEntry, JournalLin
 from apps.ledger.services.importing import import_books, preview_import
 from apps.ledger.services.opening import open_books
 from apps.ledger.tests.books_files import ENTRIES, TOTAL, accounts_csv, entries_csv, saft, xaf_32, xaf_40
+from apps.periods.tests.steps import all_brought_to
 
 ROOT = Path(__file__).resolve().parents[3]
 CORPUS = Path(os.environ.get("DAYBOOK_CORPUS") or ROOT.parent / "shared" / "corpus")
@@ -331,7 +332,7 @@ def test_a_closed_period_is_refused_with_the_line_of_the_entry(case):
         administration=shelf.administration, type="MONTH", name="2025-03", first_day=date(2025, 3, 1),
         last_day=date(2025, 3, 31),
     )  # fmt: skip
-    Period.objects.filter(administration=shelf.administration).update(status="FINALIZED")
+    all_brought_to(Period.objects.filter(administration=shelf.administration), "FINALIZED")
     upload = shelf.sent(build(), name)
     with pytest.raises(BooksFileRefused, match="2025-03-04"):
         import_books(upload, by=shelf.accountant)

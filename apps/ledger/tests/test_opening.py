@@ -15,7 +15,8 @@ PURPOSES = {
     "paystack_in_transit", "petty_cash_expense", "provider_fees", "retained_earnings", "revenue_consultation",
     "revenue_imaging", "revenue_laboratory", "revenue_other", "revenue_pharmacy", "revenue_procedure", "rounding",
     "supplier_payable", "suspense", "transfer_in_transit", "unappropriated_result", "unbilled_care",
-    "unrealised_exchange_gain", "unrealised_exchange_loss", "wallet_liability", "withholding_receivable", "write_off",
+    "unrealised_exchange_gain", "unrealised_exchange_loss", "vat_cost", "vat_return", "wallet_liability",
+    "withholding_receivable", "write_off",
 }  # fmt: skip
 CONTROLS = {
     "patient_receivable": ("PATIENTS", "ASSET"),

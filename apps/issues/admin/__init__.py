@@ -1,0 +1,3 @@
+from apps.issues.admin import issues
+
+__all__ = ["issues"]

@@ -1,0 +1,1 @@
+"""Answers about periods and VAT: no writes."""

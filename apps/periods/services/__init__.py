@@ -1,0 +1,1 @@
+"""What is done with periods and VAT: one verb each."""
